@@ -1,0 +1,1 @@
+"""Helper programs of the Makefile; not part of the wheel."""

@@ -1,0 +1,80 @@
+"""One-line bars: the status at the top, a banner for what needs saying, the keys at the bottom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual.message import Message
+from textual.strip import Strip
+
+from widgets.line_widget import LineWidget
+from widgets.text import clean, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual import events
+
+
+class TextBar(LineWidget):
+    """One line of text, untrusted parts of which are made safe; what does not fit at the left is cut."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.left = ""
+        self.right = ""
+
+    def show(self, left: str, right: str = "") -> None:
+        """Draw these texts at the two ends."""
+        if (left, right) != (self.left, self.right):
+            self.left, self.right = left, right
+            self.refresh()
+
+    def line_strip(self, y: int, width: int) -> Strip:
+        """The one line."""
+        if y:
+            return Strip([])
+        right = f" {clean(self.right)} " if self.right else ""
+        return Strip([Segment(fit(" " + clean(self.left), max(0, width - len(right))) + right)])
+
+
+class KeyBar(LineWidget):
+    """The most useful keys; a click on one does what the key does."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--label"}
+
+    @dataclass
+    class Pressed(Message):
+        """A key was clicked."""
+
+        key: str
+        """Its name, as Textual names it."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._keys: Sequence[tuple[str, str, str]] = ()
+
+    def show(self, keys: Sequence[tuple[str, str, str]]) -> None:
+        """Draw these keys: name, how it is written, what it does."""
+        if keys != self._keys:
+            self._keys = keys
+            self.refresh()
+
+    def line_strip(self, y: int, width: int) -> Strip:
+        """The one line."""
+        segments: list[Segment] = []
+        for _, written, label in self._keys:
+            segments.append(Segment(f" {written}", self.component("keys--key")))
+            segments.append(Segment(f" {label}", self.component("keys--label")))
+        return Strip(segments)
+
+    def on_click(self, event: events.Click) -> None:
+        """Find the key under the mouse."""
+        at = 0
+        for key, written, label in self._keys:
+            at += len(written) + len(label) + 2
+            if event.x < at:
+                self.post_message(self.Pressed(key))
+                return

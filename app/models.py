@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from copy import copy
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from pagemap.vma import PAGE_SIZE
@@ -13,10 +14,11 @@ from widgets.page_list import PageLine
 from widgets.ruler import near, near_scale, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from app.session import Session
     from pagemap.state import Visibility
+    from pagemap.viewport import PageRow
     from pagemap.vma import AddressSpace
 
 
@@ -76,6 +78,10 @@ def _page_after(space: AddressSpace, vma: int, address: int) -> int:
     return space.starts[vma + 1] if vma + 1 < len(space) else 1 << 64
 
 
+def _by_vma(rows: Sequence[PageRow]) -> Iterator[list[PageRow]]:
+    return (list(run) for _, run in groupby(rows, key=lambda row: row.vma))
+
+
 class CacheModel:
     """The session's cache for the panel."""
 
@@ -103,10 +109,9 @@ class CacheModel:
         cache, viewport, space = session.cache, session.viewport, session.space
         windows = cache.windows
         rows = viewport.rows
-        first, last = (rows[0], rows[-1]) if rows else (None, None)
-        low = first.address if first else 0
-        high = last.address if last else 0
-        scale = near_scale(space, (low + high) // 2, cache.window_at(low), width)
+        visible = [(run[0].address, run[-1].address) for run in _by_vma(rows)]
+        place = rows[len(rows) // 2].address if rows else 0
+        scale = near_scale(place, cache.window_at(place), width)
         policy = cache.policy
         settings = f"{count(policy.windows)} window{'s' * (policy.windows != 1)}"
         if policy.window_size is not None:
@@ -118,7 +123,7 @@ class CacheModel:
             counters=copy(cache.counters),
             live=self._live(),
             oldest=max((cache.age(w) for w in windows), default=None),
-            near=near(space, windows, (low, high), scale),
+            near=near(space, windows, visible, scale),
             near_label=f"{scale.start:#x}-{scale.end:#x}",
             whole=whole(space, windows, (viewport.top, viewport.top + max(0, len(rows) - 1)), width),
             whole_label=f"{count(space.page_count)} pages",

@@ -34,7 +34,6 @@ class PagelensApp(App[int]):
 
     CSS_PATH = "pagelens.tcss"
     TITLE = "pagelens"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
         Binding("ctrl+q", "quit", "Quit", show=False),
@@ -47,12 +46,12 @@ class PagelensApp(App[int]):
         super().__init__()
         self.animation_level = "none"
         self._light = theme == "light"
-        self._explorer = ExplorerScreen(source, policy, interval=interval, paused=paused)
+        self.explorer = ExplorerScreen(source, policy, interval=interval, paused=paused)
 
     def on_mount(self) -> None:
         """Show the explorer."""
         self._apply_theme()
-        self.push_screen(self._explorer)
+        self.push_screen(self.explorer)
 
     def on_ready(self) -> None:
         """The first frame is out: a full collection now keeps later ones, which stall, from walking all of Textual."""

@@ -1,4 +1,4 @@
-"""Finding the next or previous page in a chosen state across the whole address space, without reading what is absent."""
+"""The next or previous page in a chosen state, across the whole address space, without reading what is absent."""
 
 from __future__ import annotations
 

@@ -125,6 +125,9 @@ class LiveProcess:
             os.lseek(self._maps_fd, 0, os.SEEK_SET)
             while part := os.read(self._maps_fd, _MAPS_CHUNK):
                 parts.append(part)
+        except ProcessLookupError:
+            # Reaped: as good as the empty text that a zombie gives.
+            return b""
         except OSError as exc:
             raise from_oserror(exc, self._identity.pid, "read the memory map of") from exc
         return b"".join(parts)

@@ -21,7 +21,9 @@ _PERMS: Final = re.compile(r"[rwxps.?-]{1,4}\Z")
 Test = "Callable[[bytes], bool]"
 
 
-def select(space: AddressSpace, text: str = "", sort: str = "address", *, descending: bool = False) -> array[int] | None:
+def select(
+    space: AddressSpace, text: str = "", sort: str = "address", *, descending: bool = False
+) -> array[int] | None:
     """The indexes of the VMAs that a filter leaves, sorted; None stands for all of them by address.
 
     Args:

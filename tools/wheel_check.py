@@ -48,7 +48,7 @@ def check_contents(wheel: Path) -> None:
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
     }
     with zipfile.ZipFile(wheel) as archive:
         shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -142,7 +142,7 @@ def check_frame(command: Path, elsewhere: Path) -> list[str]:
     try:
         while output := _read(controller, deadline):
             stream.feed(output)
-            if not frame and any("PID" in line for line in screen.display):
+            if not frame and _shows_processes(screen.display):
                 frame = [line.rstrip() for line in screen.display]
                 os.write(controller, b"q")
         status = explorer.wait(max(0.0, deadline - time.monotonic()))
@@ -207,6 +207,11 @@ def _run(command: Path, *arguments: str, folder: Path) -> str:
 def _environment() -> dict[str, str]:
     # Neither may lead the clean environment back to the checkout.
     return {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+
+
+def _shows_processes(lines: list[str]) -> bool:
+    # The heading is there before the list is: a row of the list begins with a number.
+    return any("PID" in line for line in lines) and any(re.match(r"\W*\d+\s+\w", line) for line in lines)
 
 
 def _own_terminal() -> None:

@@ -93,7 +93,9 @@ class CachePanel(LineWidget):
         """One line of the panel."""
         facts = self._facts
         if facts is None:
-            return Strip([Segment(fit("Cache" if y == 0 else "", width), self.component("panel--title"))] if y == 0 else [])
+            return Strip(
+                [Segment(fit("Cache" if y == 0 else "", width), self.component("panel--title"))] if y == 0 else []
+            )
         makers = (self._title, self._lookups, self._fills, self._near, self._whole, self._story)
         return Strip(makers[y](facts, width) if y < len(makers) else [])
 
@@ -106,10 +108,13 @@ class CachePanel(LineWidget):
         text = fit(left, max(0, width - len(right) - 1)) + " " + right
         return [Segment(fit(text, width), self.component("panel--title"))]
 
-    def _pairs(self, *pairs: tuple[str, str, str]) -> list[Segment]:
-        """Label and number, label and number; the third of each is the number's style."""
+    def _pairs(self, width: int, *pairs: tuple[str, str, str]) -> list[Segment]:
+        """Label and number, label and number, as many as fit; the third of each is the number's style."""
         segments: list[Segment] = []
         for label, number, style in pairs:
+            width -= len(label) + len(number) + 3
+            if width < -2:
+                break
             segments.append(Segment(f"{label} ", self.component("panel--label")))
             segments.append(Segment(f"{number}  ", self.component(f"panel--{style}")))
         return segments
@@ -119,6 +124,7 @@ class CachePanel(LineWidget):
         reasons = [(name, getattr(c, name)) for name in ("cold", "evicted", "expired", "invalidated")]
         why = ", ".join(f"{name} {count(n)}" for name, n in reasons if n)
         segments = self._pairs(
+            width,
             ("lookups", count(c.lookups), "number"),
             ("hits", count(c.hits), "hit"),
             ("misses", count(c.misses) + (f" ({why})" if why else ""), "miss"),
@@ -142,7 +148,7 @@ class CachePanel(LineWidget):
         ]
         if c.failed_fills:
             pairs.insert(1, ("failed", count(c.failed_fills), "miss"))
-        return self._pairs(*pairs)
+        return self._pairs(width, *pairs)
 
     def _near(self, facts: CacheFacts, width: int) -> list[Segment]:
         return self._ruler("near", facts.near, width)

@@ -137,11 +137,17 @@ class PageList(VirtualList):
 
     def _header(self, line: PageLine, width: int) -> list[Segment]:
         vma = line.vma
-        text = f"▾ {vma.start:012x}-{vma.end:012x} {vma.perms} {size(vma.size):>6} {count(vma.pages):>5} pages {vma.kind}"
+        text = (
+            f"▾ {vma.start:012x}-{vma.end:012x} {vma.perms} {size(vma.size):>6} {count(vma.pages):>5} pages {vma.kind}"
+        )
         gap = f" gap {size(line.gap)} before" if line.gap else ""
         room = max(0, width - len(text) - len(gap))
         name = fit(" " + clean(vma.path), room) if room > 3 else ""
-        return [Segment(" "), Segment(text + name, self.component("page--vma")), Segment(gap, self.component("page--dim"))]
+        return [
+            Segment(" "),
+            Segment(text + name, self.component("page--vma")),
+            Segment(gap, self.component("page--dim")),
+        ]
 
     def _page(self, line: PageLine, sight: Visibility) -> list[Segment]:
         row = line.row

@@ -23,6 +23,8 @@ _WIDE: Final = 44
 """Cells from which there is room for the user."""
 _NARROW: Final = 28
 """Cells below which there is room for PID and name only."""
+_NAME: Final = 8
+_NAME_AND_REASON: Final = 16
 
 
 class ProcessList(VirtualList):
@@ -40,8 +42,9 @@ class ProcessList(VirtualList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.empty_text = "reading the process list…"
-        self.sorted_by = "pid"
-        self.descending = False
+        # The processes with memory to look at come first, not the kernel threads.
+        self.sorted_by = "rss"
+        self.descending = True
         self.current: int | None = None
         self._processes: Sequence[ProcessInfo] = ()
 
@@ -111,11 +114,11 @@ class ProcessList(VirtualList):
     ) -> list[Segment]:
         dim = self.component("process--dim")
         lead = " ".join(text[name] for name, _ in columns[: [name for name, _ in columns].index("name")])
-        reason = clean(info.reason).partition(":")[0]
-        room = width - len(lead) - 2 - len(reason)
-        if room < 4:
+        room = width - len(lead) - 2
+        if room < _NAME_AND_REASON:
             return [Segment(f"{lead} {fit(clean(info.name), width - len(lead) - 1)}", dim)]
+        reason = clean(info.reason).partition(":")[0][: room - _NAME]
         return [
-            Segment(f"{lead} {fit(clean(info.name), room)} ", dim),
+            Segment(f"{lead} {fit(clean(info.name), room - len(reason))} ", dim),
             Segment(reason, self.component("process--reason")),
         ]

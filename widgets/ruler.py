@@ -51,7 +51,7 @@ class Scale:
         return self.start + self.unit * self.cells
 
 
-def near_scale(space: AddressSpace, address: int, window: Window | None, width: int) -> Scale:
+def near_scale(address: int, window: Window | None, width: int) -> Scale:
     """A stretch of bytes around `address` in which its window takes about a third."""
     span = window.end - window.start if window is not None else 2 << 20
     unit = max(PAGE_SIZE, 1 << (max(1, 3 * span // max(1, width)) - 1).bit_length())
@@ -59,13 +59,15 @@ def near_scale(space: AddressSpace, address: int, window: Window | None, width: 
     return Scale(start, unit, width)
 
 
-def near(space: AddressSpace, windows: Sequence[Window], visible: tuple[int, int], scale: Scale) -> list[Cell]:
-    """The windows around the visible rows, by address.
+def near(
+    space: AddressSpace, windows: Sequence[Window], visible: Sequence[tuple[int, int]], scale: Scale
+) -> list[Cell]:
+    """The windows around a place, by address.
 
     Args:
         space: The VMAs.
         windows: The held windows.
-        visible: First and last visible address.
+        visible: First and last visible address of each VMA of which rows are visible.
         scale: The stretch in bytes.
     """
     cells = [
@@ -89,11 +91,11 @@ def whole(space: AddressSpace, windows: Sequence[Window], visible: tuple[int, in
     used = -(-space.row_count // scale.unit)
     cells = [Cell(MAPPED if i < used else GAP, None, visible=False) for i in range(width)]
     spans = [(w.number, space.row_near(w.start), space.row_near(w.end - PAGE_SIZE) + 1) for w in windows]
-    return _draw(cells, spans, visible, scale)
+    return _draw(cells, spans, [visible], scale)
 
 
 def _draw(
-    cells: list[Cell], spans: Sequence[tuple[int, int, int]], visible: tuple[int, int], scale: Scale
+    cells: list[Cell], spans: Sequence[tuple[int, int, int]], visible: Sequence[tuple[int, int]], scale: Scale
 ) -> list[Cell]:
     last = len(cells) - 1
     for number, start, end in spans:
@@ -106,7 +108,8 @@ def _draw(
             else:
                 glyph = END if i == last_cell else HELD
             cells[i] = Cell(glyph, number, visible=False)
-    for i in range(max(0, scale.at(visible[0])), min(last, scale.at(visible[1])) + 1):
-        glyph = VIEW_MAPPED if cells[i].window is None else VIEW_HELD
-        cells[i] = Cell(glyph, cells[i].window, visible=True)
+    for low, high in visible:
+        for i in range(max(0, scale.at(low)), min(last, scale.at(high)) + 1):
+            glyph = VIEW_MAPPED if cells[i].window is None else VIEW_HELD
+            cells[i] = Cell(glyph, cells[i].window, visible=True)
     return cells

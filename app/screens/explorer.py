@@ -70,6 +70,7 @@ class ExplorerScreen(Screen[object]):
 
     def __init__(self, source: Source | None, policy: Policy, *, interval: float, paused: bool) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
         self._source = source
         self._policy = policy
         self._interval = interval

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 
 from pagemap.state import PageState
 from widgets.choice_list import ChoiceList
+from widgets.prose import entry_rows, paragraph_rows
 from widgets.ruler import LEGEND
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ _WORDS: Final = (
     ("expired, invalidated", "its window was older than two intervals; its VMA changed, or it was flushed"),
 )
 _FLAGS: Final = "flags: P present  S swap bit  F file  X exclusive  D soft-dirty  W uffd-wp  G guard"
+_INDENT: Final = 24
+_WIDTH: Final = 74
+"""Cells that the text takes: it fits the smallest terminal."""
 
 
 def _lines() -> list[list[Piece]]:
@@ -62,13 +66,14 @@ def _lines() -> list[list[Piece]]:
 
     def section(title: str, pairs: tuple[tuple[str, str], ...]) -> None:
         rows.extend(([], [(f" {title}", "strong")]))
-        rows.extend([(f"  {left:<20} ", "plain"), (right, "dim")] for left, right in pairs)
+        for term, text in pairs:
+            rows.extend(entry_rows(term, text, _INDENT, _WIDTH))
 
     section("Keys", _KEYS)
     section("Signs beside a page", _GUTTER)
     states = tuple((f"{s.facts.glyph} {s.facts.name}", s.facts.sentence) for s in PageState)
     section("Page states", states)
-    rows.append([(f"  {_FLAGS}", "dim")])
+    rows.extend(paragraph_rows(_FLAGS, 2, _WIDTH))
     section("Words", _WORDS)
     return rows[1:]
 
@@ -81,7 +86,9 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text."""
         with Container():
-            yield ChoiceList("pagelens: a process's memory, page by page, through a pagemap cache (esc leaves)", _lines())
+            yield ChoiceList(
+                "pagelens: a process's memory, page by page, through a pagemap cache (esc leaves)", _lines()
+            )
 
     def on_mount(self) -> None:
         """Keys go to the text."""

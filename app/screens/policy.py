@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -12,12 +12,17 @@ from pagemap.errors import UnknownPolicyError
 from pagemap.policies import POLICIES, Policy
 from widgets.choice_list import ChoiceList
 from widgets.numbers import count, size
+from widgets.prose import paragraph_rows
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
     from widgets.choice_list import Piece
     from widgets.virtual_list import VirtualList
+
+_WIDTH: Final = 74
+_ROWS: Final = 4
+"""Rows that each policy takes: its name, two of what it does, and a blank one."""
 
 
 class PolicyScreen(ModalScreen["Policy | None"]):
@@ -43,31 +48,32 @@ class PolicyScreen(ModalScreen["Policy | None"]):
     def compose(self) -> ComposeResult:
         """The list."""
         with Container():
-            yield ChoiceList("Cache policy: enter takes it, + - window size, < > number of windows, esc back", self._rows())
+            yield ChoiceList("Cache policy: enter takes it, + - window size, < > windows, esc back", self._rows())
 
     def on_mount(self) -> None:
         """Begin on the policy in use."""
         choices = self.query_one(ChoiceList)
         choices.focus()
-        choices.set_rows(len(self._policies) * 3, cursor=self._current * 3, reload=True)
+        choices.set_rows(len(self._policies) * _ROWS, cursor=self._current * _ROWS, reload=True)
 
     def _rows(self) -> list[list[Piece]]:
         rows: list[list[Piece]] = []
         for policy in self._policies:
             settings = f"{count(policy.windows)} window{'s' * (policy.windows != 1)}"
             settings += f" of {size(policy.window_size)}" if policy.window_size else ", size follows from the VMAs"
+            summary = paragraph_rows(policy.summary, 3, _WIDTH)
             rows.append([(f" {policy.name:<10}", "strong"), (settings, "plain")])
-            rows.append([(f"   {policy.summary}", "dim")])
+            rows.extend([*summary, []][: _ROWS - 2])
             rows.append([])
         return rows
 
     def _chosen(self) -> int:
-        return self.query_one(ChoiceList).cursor // 3
+        return self.query_one(ChoiceList).cursor // _ROWS
 
     def on_virtual_list_selected(self, message: VirtualList.Selected) -> None:
         """Take the policy under the cursor."""
         message.stop()
-        self.dismiss(self._policies[message.row // 3])
+        self.dismiss(self._policies[message.row // _ROWS])
 
     def action_resize(self, step: int) -> None:
         """Double or halve the window size, where the policy has one."""

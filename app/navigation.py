@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from pagemap.errors import NotMappedError, UsageError
 from pagemap.vma_select import select
 
 if TYPE_CHECKING:
     from pagemap.vma import AddressSpace
+
+_ADDRESS: Final = re.compile(r"(0x)?[0-9a-f_]*[0-9a-f][0-9a-f_]*", re.IGNORECASE)
 
 
 def find_row(space: AddressSpace, text: str) -> int:
@@ -23,10 +26,10 @@ def find_row(space: AddressSpace, text: str) -> int:
         UsageError: Neither an address nor a name that any VMA has.
     """
     text = text.strip()
-    try:
-        address = int(text.replace("_", ""), 16)
-    except ValueError:
+    # Not by trying int(), which takes signs and the digits of every script.
+    if not _ADDRESS.fullmatch(text):
         return _named(space, text)
+    address = int(text.replace("_", ""), 16)
     row = space.row_of(address)
     if row is None:
         raise NotMappedError(f"{address:#x} is in no VMA", neighbours(space, address))

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from pagemap.process import list_processes
 from widgets.process_list import SORT_COLUMNS, ProcessList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pagemap.process import ProcessInfo
 
@@ -31,7 +30,12 @@ _KEYS: Final[dict[str, Callable[[ProcessInfo], tuple[int, str]]]] = {
 
 
 class ProcessPane(ProcessList):
-    """The processes of this machine, kept up to date."""
+    """The processes of this machine, kept up to date.
+
+    Args:
+        processes: Reads the list; slow, and so called in a thread.
+        id: The widget's name.
+    """
 
     @dataclass
     class Loaded(Message):
@@ -40,8 +44,9 @@ class ProcessPane(ProcessList):
         processes: Sequence[ProcessInfo]
         """All processes, by PID."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, processes: Callable[[], Iterable[ProcessInfo]], *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._read = processes
         self._all: Sequence[ProcessInfo] = ()
         self.filter_text = ""
 
@@ -58,7 +63,7 @@ class ProcessPane(ProcessList):
     def _load(self) -> None:
         worker = get_current_worker()
         processes = []
-        for info in list_processes():
+        for info in self._read():
             if worker.is_cancelled:
                 return
             processes.append(info)

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from pagemap.cache import PagemapCache
 from pagemap.policies import DEFAULT_POLICY, Policy, make_policy
+from pagemap.recording import Recorder
+from pagemap.shadows import Shadows
 from pagemap.viewport import Viewport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pagemap.errors import PagelensError
+    from pagemap.recording import Recording
     from pagemap.source import Source
     from pagemap.vma import AddressSpace
 
@@ -52,8 +55,11 @@ class Session:
         self.ended = ""
         self._caches: dict[PolicyKey, PagemapCache] = {}
         self._space = source.maps()
+        self.began: Final = clock()
         self.cache = self._cache_for(policy or make_policy(DEFAULT_POLICY))
         self.viewport: Final = Viewport(self.cache)
+        self.shadows: Final = Shadows(self._space, source.address_limit, clock, age_limit=self._age_limit)
+        self._recorder: Final = Recorder()
 
     @property
     def space(self) -> AddressSpace:
@@ -74,6 +80,7 @@ class Session:
     def _apply_age_limit(self) -> None:
         for cache in self._caches.values():
             cache.age_limit = self._age_limit
+        self.shadows.set_age_limit(self._age_limit)
 
     @property
     def _age_limit(self) -> float | None:
@@ -83,28 +90,37 @@ class Session:
     def _cache_for(self, policy: Policy) -> PagemapCache:
         cache = self._caches.get(policy.key)
         if cache is None:
-            cache = PagemapCache(self.source, self._space, policy, age_limit=self._age_limit, clock=self._clock)
+            cache = PagemapCache(
+                self.source, self._space, policy, age_limit=self._age_limit, clock=self._clock, timer=self._clock
+            )
             self._caches[policy.key] = cache
         return cache
 
     def show(self, top: int, height: int) -> None:
         """Make these rows the visible ones; new ones are looked up."""
         self.viewport.show(top, height)
-        self._note_error()
+        self._note_lookups()
 
     def set_policy(self, policy: Policy) -> None:
         """Go on with another policy: the visible rows are looked up in its cache."""
         self.cache = self._cache_for(policy)
         self.viewport.switch(self.cache)
-        self._note_error()
+        self._note_lookups()
 
     def flush(self) -> None:
         """Drop all windows of the cache in use."""
         self.cache.flush()
+        self.shadows.flush()
 
     def reset(self) -> None:
-        """Set the counters of the cache in use to zero."""
+        """Set the counters of the cache in use and of the shadows to zero, and begin a new recording."""
         self.cache.reset()
+        self.shadows.reset()
+        self._recorder.clear()
+
+    def recording(self) -> Recording:
+        """The lookups made since the last reset, to be saved or replayed."""
+        return self._recorder.recording(self.source.identity.name, self._space, self.source.address_limit)
 
     def read_maps(self) -> AddressSpace:
         """The VMAs now. Slow for many VMAs, and fit for a thread: it changes nothing here.
@@ -124,15 +140,23 @@ class Session:
             ranges = cache.set_space(space)
             if cache is self.cache:
                 changed = ranges
+        self.shadows.set_space(space)
         self.viewport.move_to(space, changed)
-        self._note_error()
+        self._note_lookups()
         return True
 
     def refresh(self) -> None:
         """Read the visible pages again."""
         if not self.ended:
             self.viewport.refresh()
+            self.shadows.refresh(self.viewport.refreshed)
             self._note_error()
+
+    def _note_lookups(self) -> None:
+        if self.viewport.looked_up:
+            self.shadows.look_up(self.viewport.looked_up)
+            self._recorder.add(self.viewport.looked_up)
+        self._note_error()
 
     def _note_error(self) -> None:
         if self.viewport.error is not None and not self.ended:

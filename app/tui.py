@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import gc
+import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import NoColor
 
 from app.screens.explorer import ExplorerScreen
+from pagemap.process import list_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from textual.filter import LineFilter
     from textual.screen import Screen
 
     from pagemap.policies import Policy
+    from pagemap.process import ProcessInfo
     from pagemap.source import Source
 
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
@@ -30,6 +35,8 @@ class PagelensApp(App[int]):
         interval: Seconds between live refreshes.
         paused: Whether the live refresh begins paused.
         theme: `dark` or `light`.
+        processes: Reads the process list; tests inject one.
+        clock: Seconds, monotonic; tests inject one.
     """
 
     CSS_PATH = "pagelens.tcss"
@@ -41,12 +48,23 @@ class PagelensApp(App[int]):
     ]
 
     def __init__(
-        self, source: Source | None, policy: Policy, *, interval: float, paused: bool, theme: str = "dark"
+        self,
+        source: Source | None,
+        policy: Policy,
+        *,
+        interval: float,
+        paused: bool,
+        theme: str = "dark",
+        processes: Callable[[], Iterable[ProcessInfo]] = list_processes,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.animation_level = "none"
         self._light = theme == "light"
-        self.explorer = ExplorerScreen(source, policy, interval=interval, paused=paused)
+        self._no_colour: Sequence[LineFilter] = (NoColor(),) if self.no_color else ()
+        self.explorer = ExplorerScreen(
+            source, policy, interval=interval, paused=paused, processes=processes, clock=clock
+        )
 
     def on_mount(self) -> None:
         """Show the explorer."""
@@ -57,6 +75,10 @@ class PagelensApp(App[int]):
         """The first frame is out: a full collection now keeps later ones, which stall, from walking all of Textual."""
         gc.collect()
         gc.freeze()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual answers NO_COLOR with shades of grey; what was asked for is the terminal's own colours."""
+        return [*super().get_line_filters(), *self._no_colour]
 
     def action_toggle_light(self) -> None:
         """Switch between the light and the dark theme."""

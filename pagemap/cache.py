@@ -7,16 +7,16 @@ then the lookup is served. Ranges are lookups of their pages in order, counted a
 from __future__ import annotations
 
 import time
-from bisect import bisect_left, bisect_right
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from pagemap.counters import Counters
 from pagemap.entry import ENTRY_BYTES
-from pagemap.errors import NotMappedError, NotWalkableError, PagelensError, ReadFailedError, TargetGoneError
+from pagemap.errors import NotMappedError, NotWalkableError, ReadFailedError, TargetGoneError
 from pagemap.events import EventLog
 from pagemap.intervals import IntervalMap
-from pagemap.policies import DEFAULT_POLICY, Policy, make_policy
+from pagemap.policies import DEFAULT_POLICY, MAX_WINDOW, Plan, Policy, make_policy
+from pagemap.regions import RegionWindow, scan
+from pagemap.store import WindowStore
 from pagemap.vma import PAGE_SIZE
 from pagemap.window import Served, Window
 
@@ -40,7 +40,8 @@ class PagemapCache:
         space: The VMAs.
         policy: Which window a miss reads.
         age_limit: Seconds after which a window no longer serves, or None.
-        clock: Seconds, monotonic; tests inject one.
+        clock: Seconds, monotonic, for ages; tests inject one.
+        timer: Seconds, for how long fills take; tests inject one.
 
     Attributes:
         counters: What was counted so far.
@@ -57,23 +58,23 @@ class PagemapCache:
         *,
         age_limit: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.policy: Final = make_policy(policy) if isinstance(policy, str) else policy
         self.space = space
         self.age_limit = age_limit
         self.clock: Final = clock
+        self._timer: Final = timer
         self.counters = Counters()
         self.events: Final = EventLog()
         self.last_miss: Event | None = None
         self.last_fill: Event | None = None
         self._reader: Final = reader
         self._owned: Source | None = None
-        self._starts: list[int] = []
-        self._windows: list[Window] = []
-        self._recent: OrderedDict[int, Window] = OrderedDict()
-        self._overlaps = False
-        self._past: IntervalMap[str] = IntervalMap()
+        self._store: Final = WindowStore()
+        self._past: Final[IntervalMap[str]] = IntervalMap()
         self._numbers = 0
+        self._plan: Plan | None = None
 
     @classmethod
     def open(cls, pid: int, policy: Policy | str = DEFAULT_POLICY) -> PagemapCache:
@@ -105,9 +106,7 @@ class PagemapCache:
 
     def close(self) -> None:
         """Let go of the windows, and of the source if `open` made it."""
-        self._starts.clear()
-        self._windows.clear()
-        self._recent.clear()
+        self._store.clear()
         self._past.clear()
         if self._owned is not None:
             self._owned.close()
@@ -116,7 +115,7 @@ class PagemapCache:
     @property
     def windows(self) -> list[Window]:
         """The held windows by address."""
-        return list(self._windows)
+        return list(self._store)
 
     def lookup(self, address: int) -> int:
         """The entry of the page that holds `address`.
@@ -149,6 +148,10 @@ class PagemapCache:
             if window is None:
                 window, missed = self._miss(address)
             stop = min(end, window.end)
+            if self.policy.whole_vma:
+                stop = min(stop, self._vma_end(address))
+            if isinstance(window, RegionWindow):
+                self._resolve(window, address, stop)
             count = (stop - address) // PAGE_SIZE
             hits = count - 1 if missed else count
             self.counters.lookups += hits
@@ -167,14 +170,7 @@ class PagemapCache:
 
     def window_at(self, address: int) -> Window | None:
         """The held window that has this page, also an expired one; looks nothing up and counts nothing."""
-        index = bisect_right(self._starts, address)
-        while index:
-            index -= 1
-            if address < self._windows[index].end:
-                return self._windows[index]
-            if not self._overlaps:
-                return None
-        return None
+        return self._store.at(address)
 
     def age(self, window: Window) -> float:
         """Seconds since the window was read."""
@@ -204,7 +200,7 @@ class PagemapCache:
             while address < end:
                 window = self.window_at(address)
                 if window is None:
-                    stop = min([end, *(w.start for w in self._windows if w.start > address)])
+                    stop = min(end, self._store.next_start(address) or end)
                     entries = self._reread(address, stop, None)
                 else:
                     stop = min(end, window.end)
@@ -228,8 +224,7 @@ class PagemapCache:
         changed = self.space.changed_ranges(space)
         self.space = space
         for start, end in changed:
-            touched = [w for w in self._windows if w.start < end and start < w.end]
-            for window in touched:
+            for window in self._store.overlapping(start, end):
                 self._drop(window, "invalidated", "the VMAs under it changed")
         return changed
 
@@ -241,18 +236,25 @@ class PagemapCache:
     def reset(self) -> None:
         """Set all counters to zero; the windows stay, and count as neither read nor used from now on."""
         self.counters = Counters()
-        for window in self._windows:
+        for window in self._store:
             window.counted = False
 
     def _held(self, address: int) -> Window | None:
-        window = self.window_at(address)
-        if window is None:
+        window = self._store.at(address)
+        if window is None or (self.policy.whole_vma and not self._holds_vma(window, address)):
             return None
         if self.age_limit is not None and self.age(window) > self.age_limit:
             self._drop(window, "expired", "older than the age limit")
             return None
-        self._recent.move_to_end(window.number)
+        self._store.touch(window)
         return window
+
+    def _holds_vma(self, window: Window, address: int) -> bool:
+        """Whether a window has the whole VMA of a page, or as much of it as a window may have."""
+        index = self.space.find(address)
+        assert index is not None, "only mapped addresses are looked up"
+        start, end = self.space.starts[index], min(self.space.ends[index], self.address_limit)
+        return (window.start <= start and end <= window.end) or end - start > MAX_WINDOW
 
     def _miss(self, address: int) -> tuple[Window, str]:
         limit = self._reader.address_limit
@@ -260,34 +262,66 @@ class PagemapCache:
             if limit == 0:
                 raise TargetGoneError("the target's address space is gone")
             raise NotWalkableError(f"address {address:#x} is above what pagemap covers", f"its limit is {limit:#x}")
-        plan = self.policy.plan(self.space, address, limit)
+        plan = self.policy.plan(self.space, address, limit, self._plan)
+        self._plan = plan
         reason = self._past.get(address) or "cold"
         self.counters.miss(reason)
         self.last_miss = self.events.add(self.clock(), "miss", address, address + PAGE_SIZE, reason)
         self.last_fill = None
-        began = time.perf_counter()
+        began = self._timer()
+        try:
+            window, preads = self._scan(plan) if self.policy.regions else self._read(plan, address)
+        except (ReadFailedError, TargetGoneError) as exc:
+            self.counters.failed_fills += 1
+            self.events.add(self.clock(), "error", plan.start, plan.end, str(exc))
+            raise
+        seconds = self._timer() - began
+        entries = 0 if self.policy.regions else len(window.entries)
+        self.counters.fill(entries, len(window.entries), seconds)
+        self._log_fill(window, preads, seconds)
+        self._insert(window)
+        return window, reason
+
+    def _read(self, plan: Plan, address: int) -> tuple[Window, int]:
+        """Read a window of entries; how many preads it took."""
         try:
             reading = self._reader.read(plan.start, plan.end)
         except ReadFailedError as exc:
             self.counters.preads += exc.preads
-            self._fail(plan.start, plan.end, exc)
             raise
-        seconds = time.perf_counter() - began
         self.counters.preads += reading.preads
-        entries = reading.entries
-        if reading.short_reads or len(entries) * PAGE_SIZE < plan.end - plan.start:
-            got = plan.start + len(entries) * PAGE_SIZE
-            self.events.add(self.clock(), "short-read", plan.start, plan.end, f"entries up to {got:#x} in all")
-        if (address - plan.start) // PAGE_SIZE >= len(entries):
-            error = TargetGoneError("the target's address space is gone", "pagemap gave 0 bytes")
-            self._fail(plan.start, plan.end, error)
-            raise error
-        self.counters.fill(len(entries), len(entries) * ENTRY_BYTES, seconds)
+        end = plan.start + len(reading.entries) * PAGE_SIZE
+        if reading.short_reads or end < plan.end:
+            self.events.add(self.clock(), "short-read", plan.start, plan.end, f"entries up to {end:#x} in all")
+        if address >= end:
+            raise TargetGoneError("the target's address space is gone", "pagemap gave 0 bytes")
         self._numbers += 1
-        window = Window(self._numbers, plan.start, entries, self.clock(), plan.why)
-        self._log_fill(window, reading.preads, seconds)
-        self._insert(window)
-        return window, reason
+        return Window(self._numbers, plan.start, reading.entries, self.clock(), plan.why), reading.preads
+
+    def _scan(self, plan: Plan) -> tuple[Window, int]:
+        """Scan a window of regions; it takes no pread."""
+        self.counters.scans += 1
+        regions, end = scan(self._reader, plan.start, plan.end)
+        self._numbers += 1
+        return RegionWindow(self._numbers, plan.start, end, self.clock(), plan.why, regions), 0
+
+    def _resolve(self, window: RegionWindow, start: int, end: int) -> None:
+        """Read the entries of looked-up pages of which the window knows only the region."""
+        try:
+            reading = window.resolve(start, end, self._reader)
+        except ReadFailedError as exc:
+            self.counters.preads += exc.preads
+            raise
+        if reading is None:
+            return
+        self.counters.read(len(reading.entries), reading.preads)
+        if not window.known[(end - window.start) // PAGE_SIZE - 1]:
+            raise TargetGoneError("the target's address space is gone", "pagemap gave 0 bytes")
+
+    def _vma_end(self, address: int) -> int:
+        index = self.space.find(address)
+        assert index is not None, "only mapped addresses are looked up"
+        return self.space.ends[index]
 
     def _log_fill(self, window: Window, preads: int, seconds: float) -> None:
         space = self.space
@@ -306,40 +340,19 @@ class PagemapCache:
             microseconds=seconds * 1e6,
         )
 
-    def _fail(self, start: int, end: int, error: PagelensError) -> None:
-        self.counters.failed_fills += 1
-        self.events.add(self.clock(), "error", start, end, str(error))
-
     def _insert(self, window: Window) -> None:
         # What the new window holds wholly is superseded: no page is held twice for nothing.
-        for old in [w for w in self._neighbours(window) if window.start <= w.start and w.end <= window.end]:
-            self._drop(old, "evicted", "superseded by a newer window")
+        for old in self._store.overlapping(window.start, window.end):
+            if window.start <= old.start and old.end <= window.end:
+                self._drop(old, "evicted", "superseded by a newer window")
+                self.counters.evictions += 1
+        while len(self._store) >= self.policy.windows:
+            self._drop(self._store.oldest(), "evicted", "least recently used")
             self.counters.evictions += 1
-        while len(self._windows) >= self.policy.windows:
-            oldest = next(iter(self._recent.values()))
-            self._drop(oldest, "evicted", "least recently used")
-            self.counters.evictions += 1
-        self._overlaps = self._overlaps or bool(self._neighbours(window))
-        index = bisect_left(self._starts, window.start)
-        self._starts.insert(index, window.start)
-        self._windows.insert(index, window)
-        self._recent[window.number] = window
-
-    def _neighbours(self, window: Window) -> list[Window]:
-        """Held windows that overlap `window`."""
-        if self._overlaps:
-            return [w for w in self._windows if w.start < window.end and window.start < w.end]
-        first = max(0, bisect_right(self._starts, window.start) - 1)
-        last = bisect_left(self._starts, window.end)
-        return [w for w in self._windows[first:last] if window.start < w.end]
+        self._store.insert(window)
 
     def _drop(self, window: Window, fate: str, why: str) -> None:
-        index = bisect_left(self._starts, window.start)
-        while self._windows[index] is not window:
-            index += 1
-        del self._starts[index], self._windows[index], self._recent[window.number]
-        if not self._windows:
-            self._overlaps = False
+        self._store.remove(window)
         self._past.set(window.start, window.end, fate)
         kind = "invalidate" if fate == "invalidated" else "evict"
         self.events.add(self.clock(), kind, window.start, window.end, why, window=window.number)

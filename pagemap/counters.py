@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Final
 
+from pagemap.entry import ENTRY_BYTES
+
 REASONS: Final = ("cold", "evicted", "expired", "invalidated")
 """Why a lookup missed: never read; dropped for room; older than the age limit; its VMAs changed or it was flushed."""
 
@@ -37,6 +39,7 @@ class Counters:
         refreshes: Windows re-read by the live refresh, counted apart from fills.
         refresh_preads: System calls of refreshes.
         refresh_bytes: Bytes that refreshes gave.
+        scans: PAGEMAP_SCAN walks of fills, where the policy fills with regions.
         largest_window: Entries of the largest window filled.
         fill_seconds: Total time of fills.
         last_fill_seconds: Time of the last fill; None before the first.
@@ -59,6 +62,7 @@ class Counters:
     refreshes: int = 0
     refresh_preads: int = 0
     refresh_bytes: int = 0
+    scans: int = 0
     largest_window: int = 0
     fill_seconds: float = 0.0
     last_fill_seconds: float | None = None
@@ -70,15 +74,21 @@ class Counters:
         self.misses += 1
         setattr(self, reason, getattr(self, reason) + 1)
 
-    def fill(self, entries: int, bytes_read: int, seconds: float) -> None:
-        """Count a window that was read; its preads are counted as they are made."""
+    def fill(self, entries: int, pages: int, seconds: float) -> None:
+        """Count a window of `pages` pages for which `entries` entries were read; its preads are counted as made."""
         self.fills += 1
         self.entries_read += entries
-        self.bytes_read += bytes_read
-        self.largest_window = max(self.largest_window, entries)
+        self.bytes_read += entries * ENTRY_BYTES
+        self.largest_window = max(self.largest_window, pages)
         self.fill_seconds += seconds
         self.last_fill_seconds = seconds
         self._fill_times.append(seconds)
+
+    def read(self, entries: int, preads: int) -> None:
+        """Count entries that were read for pages of a window of regions."""
+        self.preads += preads
+        self.entries_read += entries
+        self.bytes_read += entries * ENTRY_BYTES
 
     @property
     def hit_rate(self) -> float | None:
@@ -94,6 +104,10 @@ class Counters:
     def median_fill_seconds(self) -> float | None:
         """Median time of the last 1,000 fills; None before the first."""
         return median(self._fill_times) if self._fill_times else None
+
+    def reasons(self) -> dict[str, int]:
+        """How many misses each reason had."""
+        return {reason: getattr(self, reason) for reason in REASONS}
 
     def as_json(self) -> dict[str, Any]:
         """All counters and the rates, JSON-ready."""

@@ -5,6 +5,7 @@ It costs what the populated regions cost, so a 16 TiB reserve with a thousand pa
 
 from __future__ import annotations
 
+from operator import mul
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pagemap.scan import Category, ScanRequest
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _SWAPPED: Final = int(Category.SWAPPED)
 _GUARD: Final = int(Category.GUARD)
+_DIFFERENT: Final = 1_000
+"""Different counts that are kept apart. Of 65,530 VMAs most look alike: these few serve them all."""
 
 
 class PageCounts(NamedTuple):
@@ -49,6 +52,33 @@ UNKNOWN: Final = PageCounts(None, None, None, None, None, None)
 """Of what pagemap does not cover, `[vsyscall]` for example."""
 
 
+class Total:
+    """The sum of many counts; what one of them cannot tell the sum cannot either, and `UNKNOWN` is left out."""
+
+    def __init__(self) -> None:
+        self._seen: dict[PageCounts, int] = {}
+
+    def add(self, counts: PageCounts) -> None:
+        """Add the counts of one VMA."""
+        seen = self._seen
+        seen[counts] = seen.get(counts, 0) + 1
+        if len(seen) >= _DIFFERENT:
+            self._seen = {self.counts: 1}
+
+    @property
+    def counts(self) -> PageCounts:
+        """The sum so far; `UNKNOWN` of nothing."""
+        seen = {counts: times for counts, times in self._seen.items() if counts != UNKNOWN}
+        if not seen:
+            return UNKNOWN
+
+        def total(column: tuple[int | None, ...]) -> int | None:
+            known = [number for number in column if number is not None]
+            return None if len(known) < len(column) else sum(map(mul, known, seen.values()))
+
+        return PageCounts(*map(total, zip(*seen, strict=True)))
+
+
 class Tally:
     """Sums pages by category.
 
@@ -73,8 +103,7 @@ class Tally:
         made = self._made.get(key)
         if made is None:
             made = self._count(sizes)
-            # Of 65,530 VMAs most look alike: a few hundred different counts serve them all.
-            if len(self._made) < 1_000:
+            if len(self._made) < _DIFFERENT:
                 self._made[key] = made
         return made
 

@@ -1,94 +1,26 @@
 """The window policies: on a miss at an address, which window of entries is read? Pure arithmetic, no I/O.
 
 Each policy answers with a `Plan`. The seed's behaviour is that of the 2014 CRIU patch "pagemap: Introduce pagemap
-cache" with its defects repaired; the others are described in docs/policies.md.
+cache" with its defects repaired; all are described in docs/policies.md.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
+from pagemap.criu import CriuPolicy, CriuUnbatchedPolicy, CriuUnclampedPolicy, ScanPolicy
 from pagemap.entry import ENTRY_BYTES
 from pagemap.errors import UnknownPolicyError
+from pagemap.policy import BLOCK, BUDGET, MAX_WINDOW, Plan, Policy, kib
 from pagemap.vma import PAGE_SIZE
 
 if TYPE_CHECKING:
     from pagemap.vma import AddressSpace
 
-BLOCK: Final = 2 << 20
-"""Bytes that one page of page-table entries maps on x86-64: the natural unit of a page walk."""
-BUDGET: Final = 64 << 20
-"""Bytes of entries that one window may take at most, whatever the policy and the target."""
-MAX_WINDOW: Final = BUDGET // ENTRY_BYTES * PAGE_SIZE
-"""The same in bytes of address space (32 GiB)."""
+__all__ = ["BLOCK", "BUDGET", "DEFAULT_POLICY", "MAX_WINDOW", "POLICIES", "READAHEAD", "Plan", "Policy", "make_policy"]
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The window to read, and why.
-
-    Attributes:
-        start: First address, page-aligned.
-        end: First address after it.
-        why: How the policy came to it, in one sentence.
-    """
-
-    start: int
-    end: int
-    why: str
-
-
-class Policy(ABC):
-    """What to read on a miss.
-
-    Args:
-        window_size: Bytes of address space that one window is made for; None takes the policy's own.
-        windows: How many windows are held at once; None takes the policy's own.
-
-    Raises:
-        UnknownPolicyError: The policy has no such setting, or the value makes no sense.
-    """
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    default_window_size: ClassVar[int | None] = None
-    default_windows: ClassVar[int] = 1
-
-    def __init__(self, window_size: int | None = None, windows: int | None = None) -> None:
-        if window_size is not None:
-            self._check_window_size(window_size)
-        if windows is not None and not 1 <= windows <= 1 << 16:
-            raise UnknownPolicyError(f"bad number of windows: {windows}", "it must be from 1 to 65,536")
-        self.window_size = window_size or self.default_window_size
-        self.windows = windows or self.default_windows
-
-    def _check_window_size(self, size: int) -> None:
-        if self.default_window_size is None:
-            raise UnknownPolicyError(f"policy {self.name} has no window size", "its windows follow from the VMAs")
-        if size < PAGE_SIZE or size & (size - 1) or size > MAX_WINDOW:
-            raise UnknownPolicyError(
-                f"bad window size: {size}", f"it must be a power of two from {PAGE_SIZE} to {MAX_WINDOW} bytes"
-            )
-
-    @abstractmethod
-    def plan(self, space: AddressSpace, address: int, limit: int) -> Plan:
-        """The window to read for a miss at `address`.
-
-        Args:
-            space: The VMAs.
-            address: A page-aligned address inside a VMA and below `limit`.
-            limit: First address that pagemap does not cover.
-
-        Returns:
-            A window that holds `address`, begins and ends on a page, and ends at `limit` at the latest.
-        """
-
-    @property
-    def key(self) -> tuple[str, int | None, int]:
-        """Name and settings: what tells one configured policy from another."""
-        return (self.name, self.window_size, self.windows)
+READAHEAD: Final = 16
+"""Blocks that one fill of `readahead` takes at most."""
 
 
 class PagePolicy(Policy):
@@ -97,7 +29,7 @@ class PagePolicy(Policy):
     name = "page"
     summary = "No cache: every page that is looked at costs one pread of one entry."
 
-    def plan(self, space: AddressSpace, address: int, limit: int) -> Plan:
+    def plan(self, space: AddressSpace, address: int, limit: int, previous: Plan | None = None) -> Plan:
         """The page alone."""
         return Plan(address, address + PAGE_SIZE, "one page, one pread")
 
@@ -108,7 +40,7 @@ class VmaPolicy(Policy):
     name = "vma"
     summary = "A miss reads the whole VMA, and nothing beside it: what CRIU did before the seed."
 
-    def plan(self, space: AddressSpace, address: int, limit: int) -> Plan:
+    def plan(self, space: AddressSpace, address: int, limit: int, previous: Plan | None = None) -> Plan:
         """The whole VMA, or of one above the budget the part around the address."""
         index = space.find(address)
         assert index is not None, "the cache asks for mapped addresses only"
@@ -131,7 +63,7 @@ class SeedPolicy(Policy):
     summary = "The 2014 CRIU patch: from the VMA's start on, over its small neighbours, until gaps outgrow the cover."
     default_window_size = BLOCK
 
-    def plan(self, space: AddressSpace, address: int, limit: int) -> Plan:
+    def plan(self, space: AddressSpace, address: int, limit: int, previous: Plan | None = None) -> Plan:
         """The seed's walk over the VMAs from the missing one on."""
         first = space.find(address)
         assert first is not None, "the cache asks for mapped addresses only"
@@ -148,11 +80,11 @@ class SeedPolicy(Policy):
         end = start + length
         taken, covered, gaps, stop = self._walk(space, first, start, end)
         vmas = f"{taken} VMA{'s' * (taken != 1)}"
-        why = f"from the VMA's start over {vmas}: {_kib(covered)} covered, {_kib(gaps)} of gaps"
+        why = f"from the VMA's start over {vmas}: {kib(covered)} covered, {kib(gaps)} of gaps"
         if stop is not None:
             end = space.ends[stop - 1]
             gap = space.starts[stop] - end
-            why += f"; the next gap of {_kib(gap)} would exceed the cover"
+            why += f"; the next gap of {kib(gap)} would exceed the cover"
         return Plan(start, min(end, limit), why + note)
 
     @staticmethod
@@ -181,20 +113,60 @@ class BlocksPolicy(Policy):
     default_window_size = BLOCK
     default_windows = 64
 
-    def plan(self, space: AddressSpace, address: int, limit: int) -> Plan:
+    def plan(self, space: AddressSpace, address: int, limit: int, previous: Plan | None = None) -> Plan:
         """The block that holds the address."""
         assert self.window_size is not None, "blocks have a size"
         low = address // self.window_size * self.window_size
         high = low + self.window_size
+        return self._trimmed(space, low, high, limit, f"the {kib(self.window_size)} block at {low:#x}")
+
+    @staticmethod
+    def _trimmed(space: AddressSpace, low: int, high: int, limit: int, why: str) -> Plan:
         first = space.first_ending_after(low)
         last = space.first_starting_at(high) - 1
         start = max(low, space.starts[first])
         end = min(high, space.ends[last], limit)
-        return Plan(start, end, f"the {_kib(self.window_size)} block at {low:#x}, trimmed to its mapped pages")
+        return Plan(start, end, f"{why}, trimmed to its mapped pages", low, high)
+
+
+class ReadaheadPolicy(BlocksPolicy):
+    """Blocks, and more of them at once where misses follow one another."""
+
+    name = "readahead"
+    summary = (
+        "Blocks, but a miss next to the last one doubles the blocks read in that direction, up to 16 in one pread."
+    )
+
+    def plan(self, space: AddressSpace, address: int, limit: int, previous: Plan | None = None) -> Plan:
+        """The block that holds the address, and as many in the direction of the scroll as it has earned."""
+        assert self.window_size is not None, "blocks have a size"
+        size = self.window_size
+        low = address // size * size
+        high = low + size
+        blocks = 1
+        if previous is not None and low == previous.high:
+            blocks = self._doubled(previous)
+            high = low + blocks * size
+        elif previous is not None and high == previous.low:
+            blocks = self._doubled(previous)
+            low = max(0, high - blocks * size)
+        why = f"the {kib(size)} block at {low:#x}"
+        if blocks > 1:
+            why = f"next to the last miss: {blocks} blocks of {kib(size)} from {low:#x}"
+        return self._trimmed(space, low, high, limit, why)
+
+    def _doubled(self, previous: Plan) -> int:
+        assert self.window_size is not None, "blocks have a size"
+        most = min(READAHEAD, MAX_WINDOW // self.window_size)
+        return min(most, 2 * (previous.high - previous.low) // self.window_size)
 
 
 POLICIES: Final[dict[str, type[Policy]]] = {
-    policy.name: policy for policy in (BlocksPolicy, SeedPolicy, VmaPolicy, PagePolicy)
+    policy.name: policy
+    for policy in (
+        *(BlocksPolicy, ReadaheadPolicy, SeedPolicy, CriuPolicy, CriuUnclampedPolicy, CriuUnbatchedPolicy),
+        *(ScanPolicy, VmaPolicy, PagePolicy),
+    )
 }
 """Every policy by its name; the default first."""
 
@@ -210,8 +182,3 @@ def make_policy(name: str, window_size: int | None = None, windows: int | None =
     if name not in POLICIES:
         raise UnknownPolicyError(f"no such cache policy: {name}", "", f"the policies are {', '.join(POLICIES)}")
     return POLICIES[name](window_size, windows)
-
-
-def _kib(size: int) -> str:
-    """Bytes of whole pages as KiB or MiB, for the sentences."""
-    return f"{size >> 20:,} MiB" if size >= 1 << 20 and not size % (1 << 20) else f"{size >> 10:,} KiB"

@@ -9,44 +9,19 @@ import ctypes
 import mmap
 import os
 import sys
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pagemap.entry import ENTRY_BYTES, PFN_MASK, PRESENT, SOFT_DIRTY
-from pagemap.process import check_system
+from pagemap.errors import NoSuchProcessError
+from pagemap.finding import Finding, missing
+from pagemap.process import check_system, read_stat
 from pagemap.state import Visibility
 from pagemap.vma import PAGE_SIZE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 HIDDEN: Final = "hidden: needs CAP_SYS_ADMIN"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that this system can or cannot show.
-
-    Attributes:
-        feature: What.
-        available: Whether it can be seen here.
-        detail: What was found.
-        reason: Why it cannot be seen; empty if it can.
-        remedy: What would make it visible; empty if nothing is missing.
-    """
-
-    feature: str
-    available: bool
-    detail: str = ""
-    reason: str = ""
-    remedy: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields of `pagelens doctor --json`."""
-        return {
-            "feature": self.feature,
-            "available": self.available,
-            "detail": self.detail or None,
-            "reason": self.reason or None,
-            "remedy": self.remedy or None,
-        }
 
 
 def visibility() -> Visibility:
@@ -93,35 +68,32 @@ def _readable(path: str) -> str:
     return ""
 
 
-def findings() -> list[Finding]:
-    """Everything that `pagelens doctor` reports.
+def findings() -> Iterator[Finding]:
+    """Everything that `pagelens doctor` reports, each tried as it is reached.
 
     Raises:
         UnsupportedSystemError: Not Linux, no /proc, or no pagemap.
     """
+    from pagemap.features import features
+
     check_system()
     sight = visibility()
-    root = "run pagelens as root, or give it CAP_SYS_ADMIN"
-    release = os.uname().release
-    found = [
-        Finding("kernel", available=True, detail=f"Linux {release}, {PAGE_SIZE}-byte pages"),
-        Finding("pagemap", available=True, detail="entries of one's own processes can be read"),
-        Finding("PFN", sight.pfn, "page frame numbers, swap types and offsets are shown" if sight.pfn else "")
-        if sight.pfn
-        else Finding("PFN", available=False, reason=f"PFN {HIDDEN}: the kernel writes 0", remedy=root),
-        _other_users(),
-        _swap_finding(),
-        Finding("soft-dirty", available=True, detail="bit 55 is tracked")
-        if sight.soft_dirty
-        else Finding(
-            "soft-dirty",
-            available=False,
-            reason="this kernel was built without CONFIG_MEM_SOFT_DIRTY: bit 55 is always 0",
-            remedy="a kernel with CONFIG_MEM_SOFT_DIRTY=y",
-        ),
-    ]
-    found += [_file_finding(path, what) for path, what in _PHYSICAL_FILES]
-    return found
+    yield Finding("kernel", available=True, detail=f"Linux {os.uname().release}, {PAGE_SIZE}-byte pages")
+    yield Finding("pagemap", available=True, detail="entries of one's own processes can be read")
+    if sight.pfn:
+        yield Finding("PFN", available=True, detail="page frame numbers, swap types and offsets are shown")
+    else:
+        yield missing("PFN", f"PFN {HIDDEN}; the kernel writes 0", "run pagelens as root, or give it CAP_SYS_ADMIN")
+    yield _other_users()
+    yield _swap()
+    if sight.soft_dirty:
+        yield Finding("soft-dirty", available=True, detail="bit 55 is tracked")
+    else:
+        reason = "this kernel was built without CONFIG_MEM_SOFT_DIRTY: bit 55 is always 0"
+        yield missing("soft-dirty", reason, "a kernel with CONFIG_MEM_SOFT_DIRTY=y")
+    for path, what in _PHYSICAL_FILES:
+        yield _file(path, what)
+    yield from features(sight)
 
 
 _PHYSICAL_FILES: Final = (
@@ -131,33 +103,50 @@ _PHYSICAL_FILES: Final = (
 )
 
 
-def _file_finding(path: str, what: str) -> Finding:
+def _file(path: str, what: str) -> Finding:
     name = path.rpartition("/")[2]
     why = _readable(path)
     if not why:
         return Finding(name, available=True, detail=what)
-    remedy = "run pagelens as root" if os.path.exists(path) else "a kernel with CONFIG_PROC_PAGE_MONITOR and memcg"
+    remedy = (
+        "run pagelens as root" if os.path.exists(path) else "a kernel with CONFIG_PROC_PAGE_MONITOR and CONFIG_MEMCG"
+    )
     return Finding(name, available=False, detail=what, reason=why, remedy=remedy)
 
 
 def _other_users() -> Finding:
-    """Whether processes of other users can be read: tried on PID 1, which belongs to root."""
-    why = _readable("/proc/1/pagemap")
-    if os.stat("/proc/1").st_uid == os.geteuid() and not why:
-        return Finding("other users", available=True, detail="as this user every process can be read")
-    if not why:
-        return Finding("other users", available=True, detail="processes of other users can be read")
+    """Whether other users' processes can be read: tried on those there are, until one can."""
+    name = "other users"
+    mine = os.geteuid()
+    others = denied = 0
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            if entry.stat().st_uid == mine or read_stat(int(entry.name)).memoryless:
+                continue
+        except (OSError, NoSuchProcessError):
+            continue
+        others += 1
+        if not _readable(f"/proc/{entry.name}/pagemap"):
+            return Finding(name, available=True, detail="processes of other users can be read")
+        denied += 1
+        if denied >= _TRIES:
+            break
+    if mine == 0 and not denied:
+        return Finding(name, available=True, detail="no other user has a process now; root can read them all")
+    if not others:
+        return Finding(name, available=True, detail="no other user has a process now")
     remedy = "run pagelens as root (CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)"
-    return Finding("other users", available=False, reason=f"PID 1 cannot be read: {why}", remedy=remedy)
+    return missing(name, "their processes cannot be read: permission denied", remedy)
 
 
-def _swap_finding() -> Finding:
+_TRIES: Final = 20
+
+
+def _swap() -> Finding:
     count = swap_files()
     if count:
-        return Finding("swap", available=True, detail=f"{count} swap file{'s' * (count != 1)} or devices in use")
-    return Finding(
-        "swap",
-        available=False,
-        reason="no swap is in use: no page can be swapped",
-        remedy="as root: make a swap file with mkswap and switch it on with swapon",
-    )
+        return Finding("swap", available=True, detail=f"{count} swap file or device{'s' * (count != 1)} in use")
+    remedy = "as root: make a swap file with mkswap and switch it on with swapon"
+    return missing("swap", "no swap is in use: no page can be swapped", remedy)

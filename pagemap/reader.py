@@ -27,16 +27,17 @@ class PagemapReader:
 
     Args:
         fd: A descriptor of /proc/PID/pagemap.
-        pread: What reads; tests inject one that cuts reads short.
+        pread: What reads, None for os.pread; tests inject one that cuts reads short.
 
     Attributes:
         preads: System calls made so far.
         bytes_read: Bytes they gave.
     """
 
-    def __init__(self, fd: int, pread: Callable[[int, int, int], bytes] = os.pread) -> None:
+    def __init__(self, fd: int, pread: Callable[[int, int, int], bytes] | None = None) -> None:
         self.fd: Final = fd
-        self._pread = pread
+        # Not a default value, which would be bound at import: a test that counts calls replaces os.pread.
+        self._pread = pread or os.pread
         self.preads = 0
         self.bytes_read = 0
         self._limit: int | None = None

@@ -55,6 +55,8 @@ class Viewport:
         height: Rows that fit.
         rows: The visible rows, fewer than `height` at the end of the list.
         error: Why the target could not be read the last time it was tried; None while all is well.
+        looked_up: The ranges whose pages the last call looked up, in order.
+        refreshed: The ranges that the last refresh re-read.
     """
 
     def __init__(self, cache: PagemapCache) -> None:
@@ -63,6 +65,8 @@ class Viewport:
         self.height = 0
         self.rows: list[PageRow] = []
         self.error: PagelensError | None = None
+        self.looked_up: list[tuple[int, int]] = []
+        self.refreshed: list[tuple[int, int]] = []
 
     @property
     def space(self) -> AddressSpace:
@@ -124,8 +128,9 @@ class Viewport:
     def refresh(self) -> None:
         """Read the visible pages again, as refreshes: no lookup is counted. Rows whose entry changed are marked."""
         pages = {row.address: row for row in self.rows if not row.header and row.word is not None}
+        self.refreshed = list(_runs(pages))
         try:
-            pieces = self.cache.refresh(_runs(pages))
+            pieces = self.cache.refresh(self.refreshed)
         except (TargetGoneError, ReadFailedError) as exc:
             self.error = exc
             return
@@ -142,6 +147,7 @@ class Viewport:
 
     def _resolve(self, rows: list[PageRow]) -> None:
         pages = {row.address: row for row in rows}
+        self.looked_up = []
         try:
             for start, end in _runs(pages):
                 self._look_up(start, end, pages)
@@ -154,6 +160,7 @@ class Viewport:
     def _look_up(self, start: int, end: int, pages: dict[int, PageRow]) -> None:
         try:
             for served in self.cache.lookup_range(start, end):
+                self._note(served.start, served.end)
                 for i, word in enumerate(served.entries):
                     row = pages[served.start + i * PAGE_SIZE]
                     row.word = word
@@ -163,6 +170,11 @@ class Viewport:
             for address in range(start, end, PAGE_SIZE):
                 if pages[address].word is None:
                     pages[address].reason = "not walkable"
+
+    def _note(self, start: int, end: int) -> None:
+        if self.looked_up and self.looked_up[-1][1] == start:
+            start = self.looked_up.pop()[0]
+        self.looked_up.append((start, end))
 
 
 def _runs(pages: dict[int, PageRow]) -> Iterator[tuple[int, int]]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from pagemap.errors import UsageError
 from pagemap.viewport import Viewport
+from pagemap.vma import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pagemap.cache import PagemapCache
     from pagemap.vma import AddressSpace
@@ -26,29 +27,29 @@ JUMPS: Final = 500
 _SEED: Final = 2014
 
 
-def _down(space: AddressSpace, rows: int, steps: int) -> Iterator[int]:
+def _down(space: AddressSpace, rows: int, steps: int) -> Sequence[int]:
     last = max(0, space.row_count - rows)
-    return iter(range(min(steps, last) + 1))
+    return range(min(steps, last) + 1)
 
 
-def _up(space: AddressSpace, rows: int, steps: int) -> Iterator[int]:
+def _up(space: AddressSpace, rows: int, steps: int) -> Sequence[int]:
     last = max(0, space.row_count - rows)
-    return iter(range(min(steps, last), -1, -1))
+    return range(min(steps, last), -1, -1)
 
 
-def _page_down(space: AddressSpace, rows: int, steps: int) -> Iterator[int]:
+def _page_down(space: AddressSpace, rows: int, steps: int) -> Sequence[int]:
     last = max(0, space.row_count - rows)
-    return iter([min(step * rows, last) for step in range(min(steps, -(-last // rows)) + 1)])
+    return [min(step * rows, last) for step in range(min(steps, -(-last // rows)) + 1)]
 
 
-def _jumps(space: AddressSpace, rows: int, steps: int) -> Iterator[int]:
+def _jumps(space: AddressSpace, rows: int, steps: int) -> Sequence[int]:
     # The same jumps at every run: a comparison needs the same lookups.
     chance = random.Random(_SEED)
     last = max(0, space.row_count - rows)
-    return (chance.randint(0, last) for _ in range(steps))
+    return [chance.randint(0, last) for _ in range(steps)]
 
 
-_SCROLLS: Final[dict[str, tuple[Callable[[AddressSpace, int, int], Iterator[int]], int]]] = {
+_SCROLLS: Final[dict[str, tuple[Callable[[AddressSpace, int, int], Sequence[int]], int]]] = {
     "down": (_down, LINES),
     "up": (_up, LINES),
     "page-down": (_page_down, JUMPS),
@@ -58,7 +59,7 @@ WALKS: Final = ("dump", *_SCROLLS)
 """Names of the walks: every page once, in order; 2,000 lines down; the same rows upwards; 500 pages; 500 jumps."""
 
 
-def walk(cache: PagemapCache, name: str, *, rows: int = ROWS, steps: int | None = None) -> Iterator[None]:
+def walk(cache: PagemapCache, name: str, *, rows: int = ROWS, steps: int | None = None) -> Iterator[float]:
     """Make the lookups of a walk.
 
     Args:
@@ -68,7 +69,7 @@ def walk(cache: PagemapCache, name: str, *, rows: int = ROWS, steps: int | None 
         steps: How many scroll steps; None takes the walk's own number. A dump has none.
 
     Yields:
-        After each step, or for a dump each VMA, so that the caller can stop or tell how far it is.
+        After each step, or for a dump each run of pages that one window serves, which part of the whole is done.
 
     Raises:
         UsageError: There is no such walk.
@@ -82,15 +83,18 @@ def walk(cache: PagemapCache, name: str, *, rows: int = ROWS, steps: int | None 
         raise UsageError(f"no such walk: {name}", "", f"the walks are {', '.join(WALKS)}")
     scroll, usual = _SCROLLS[name]
     viewport = Viewport(cache)
-    for top in scroll(cache.space, rows, usual if steps is None else steps):
+    tops = scroll(cache.space, rows, usual if steps is None else steps)
+    for done, top in enumerate(tops, 1):
         viewport.show(top, rows)
         if viewport.error is not None:
             raise viewport.error
-        yield
+        yield done / len(tops)
 
 
-def _dump(cache: PagemapCache) -> Iterator[None]:
-    limit = cache.address_limit
-    for start, end in cache.space.mapped_ranges(0, limit):
-        for _ in cache.lookup_range(start, end):
-            yield
+def _dump(cache: PagemapCache) -> Iterator[float]:
+    pages = cache.space.page_count
+    done = 0
+    for start, end in cache.space.mapped_ranges(0, cache.address_limit):
+        for served in cache.lookup_range(start, end):
+            done += (served.end - served.start) // PAGE_SIZE
+            yield done / pages

@@ -1,9 +1,10 @@
-"""One-line bars: the status at the top, a banner for what needs saying, the keys at the bottom."""
+"""Bars: the status at the top, a banner for what needs saying, the keys at the bottom."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from textwrap import wrap
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
 from textual.message import Message
@@ -38,6 +39,40 @@ class TextBar(LineWidget):
             return Strip([])
         right = f" {clean(self.right)} " if self.right else ""
         return Strip([Segment(fit(" " + clean(self.left), max(0, width - len(right))) + right)])
+
+
+class Banner(LineWidget):
+    """A message in as many lines as it takes, a few at most; not there while there is nothing to say."""
+
+    LINES: Final = 4
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.text = ""
+        self._lines: list[str] = []
+        self.display = False
+
+    def show(self, text: str) -> None:
+        """Say this, untrusted parts of which are made safe; nothing takes the banner away."""
+        if text != self.text:
+            self.text = text
+            self._break()
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self._break()
+
+    def _break(self) -> None:
+        # Not yet laid out, it is as wide as the screen will make it.
+        width = max(1, (self.size.width or self.app.size.width) - 2)
+        self._lines = wrap(clean(self.text), width, max_lines=self.LINES, placeholder=" …")
+        self.styles.height = len(self._lines) or 1
+        self.display = bool(self._lines)
+        self.refresh()
+
+    def line_strip(self, y: int, width: int) -> Strip:
+        """One line."""
+        return Strip([Segment(" " + fit(self._lines[y], width - 1))] if y < len(self._lines) else [])
 
 
 class KeyBar(LineWidget):

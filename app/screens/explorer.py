@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
+from app.keys import KEYS
 from app.models import CacheModel, SessionPages
 from app.navigation import find_row
 from app.process_pane import ProcessPane
@@ -16,39 +17,30 @@ from app.session import Session
 from app.vma_pane import VmaPane
 from pagemap.errors import PagelensError
 from pagemap.probe import HIDDEN
-from widgets.bars import KeyBar, TextBar
+from widgets.bars import Banner, KeyBar, TextBar
 from widgets.cache_panel import CachePanel
 from widgets.numbers import count
 from widgets.page_list import PageList
 from widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from textual import events
     from textual.app import ComposeResult
 
     from pagemap.policies import Policy
+    from pagemap.process import ProcessInfo
     from pagemap.source import Source
     from pagemap.vma import AddressSpace
     from widgets.prompt import Prompt
 
 MIN_WIDTH: Final = 80
 MIN_HEIGHT: Final = 24
+WIDE: Final = 120
+"""Columns from which the process list stands at the left, over the whole height."""
 _MANY_VMAS: Final = 2_000
 """VMAs from which the maps are read in a thread: below, reading takes less than handing over."""
-
-_KEYS: Final = (
-    ("tab", "tab", "pane"),
-    ("g", "g", "go to"),
-    ("slash", "/", "filter"),
-    ("p", "p", "policy"),
-    ("c", "c", "flush"),
-    ("r", "r", "reset"),
-    ("space", "spc", "pause"),
-    ("question_mark", "?", "help"),
-    ("q", "q", "quit"),
-)
 
 
 class ExplorerScreen(Screen[object]):
@@ -68,34 +60,47 @@ class ExplorerScreen(Screen[object]):
         Binding("question_mark,f1", "help", "Help"),
     ]
 
-    def __init__(self, source: Source | None, policy: Policy, *, interval: float, paused: bool) -> None:
+    def __init__(
+        self,
+        source: Source | None,
+        policy: Policy,
+        *,
+        interval: float,
+        paused: bool,
+        processes: Callable[[], Iterable[ProcessInfo]],
+        clock: Callable[[], float],
+    ) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._source = source
         self._policy = policy
         self._interval = interval
         self._paused = paused
+        self._processes = processes
+        self._clock = clock
         self.session: Session | None = None
         self._cache: CacheModel | None = None
-        self._message = ""
         self._polling = False
         self._cursor_address: int | None = None
 
     def compose(self) -> ComposeResult:
         """Status, banner, the four panes, keys."""
         yield TextBar(id="status")
-        yield TextBar(id="banner")
+        yield Banner(id="gone")
         with Container(id="body"):
-            yield ProcessPane(id="processes")
+            yield ProcessPane(self._processes, id="processes")
             yield VmaPane(id="vmas")
             yield PageList(id="pages")
             yield CachePanel(id="cache")
         yield TextBar(id="small")
         yield KeyBar(id="keys")
+        yield Banner(id="message")
 
     def on_mount(self) -> None:
         """Fill the panes and start the clock."""
-        self.query_one(KeyBar).show(_KEYS)
+        # Before the first layout, not after it: a row that is visible for a moment is looked up.
+        self.set_class(self.app.size.width >= WIDE, "-wide")
+        self.query_one(KeyBar).show(KEYS)
         if self._source is not None:
             source, self._source = self._source, None
             self._look_at(source)
@@ -128,7 +133,7 @@ class ExplorerScreen(Screen[object]):
 
     def _look_at(self, source: Source) -> None:
         try:
-            session = Session(source, self._policy, interval=self._interval, paused=self._paused)
+            session = Session(source, self._policy, interval=self._interval, paused=self._paused, clock=self._clock)
         except PagelensError:
             source.close()
             raise
@@ -138,6 +143,7 @@ class ExplorerScreen(Screen[object]):
         self._cache = CacheModel(session)
         self._cursor_address = None
         self._say("")
+        self._show_gone()
         self.query_one(ProcessPane).mark(source.identity.pid)
         self.query_one(VmaPane).set_session(session)
         pages = self.query_one(PageList)
@@ -192,6 +198,7 @@ class ExplorerScreen(Screen[object]):
             self._show_status()
         session.refresh()
         pages.refresh()
+        self.query_one(VmaPane).recount()
         self._show_cache()
 
     def _end(self, session: Session, error: PagelensError) -> None:
@@ -201,13 +208,12 @@ class ExplorerScreen(Screen[object]):
     # What is shown around the lists.
 
     def _show_cache(self) -> None:
-        """Draw the cache panel anew, and say so if the target has gone."""
+        """Draw the cache panel anew, and what became of the target."""
         if self._cache is None or self.session is None:
             return
         panel = self.query_one(CachePanel)
         panel.show(self._cache.facts(panel.ruler_width))
-        if self.session.ended:
-            self._show_banner()
+        self._show_gone()
 
     def _show_status(self) -> None:
         status = self.query_one("#status", TextBar)
@@ -221,18 +227,13 @@ class ExplorerScreen(Screen[object]):
 
     def _say(self, message: str) -> None:
         """Show a message until the next one, or until escape."""
-        self._message = message
-        self._show_banner()
+        self.query_one("#message", Banner).show(message)
 
-    def _show_banner(self) -> None:
-        banner = self.query_one("#banner", TextBar)
+    def _show_gone(self) -> None:
+        """Say what became of the target, for as long as it is shown."""
         ended = self.session.ended if self.session is not None else ""
-        text = self._message
-        if ended and not text:
-            text = f"{ended}; the last view is kept, o opens what has this PID now"
-        banner.show(text)
-        banner.set_class(bool(text), "-shown")
-        banner.set_class(bool(ended) and not self._message, "-gone")
+        text = f"{ended}; the last view is kept, o opens what has this PID now" if ended else ""
+        self.query_one("#gone", Banner).show(text)
 
     # The lists.
 
@@ -367,8 +368,7 @@ class ExplorerScreen(Screen[object]):
         except PagelensError as exc:
             self._say(str(exc))
             return
-        if self._message:
-            self._say("")
+        self._say("")
         if message.final:
             self._close_prompt(message.purpose)
 
@@ -383,7 +383,7 @@ class ExplorerScreen(Screen[object]):
         for prompt in self.query(Prompt):
             prompt.remove()
         self.query_one(KeyBar).display = True
-        panes = {"processes": ProcessPane, "vmas": VmaPane}
+        panes: dict[str, type[VirtualList]] = {"processes": ProcessPane, "vmas": VmaPane}
         self.query_one(panes.get(purpose, PageList)).focus()
 
     def action_clear(self) -> None:

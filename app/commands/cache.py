@@ -1,0 +1,149 @@
+"""Walk through a process's pages under one or more cache policies, each for real, and say what it cost."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+from app.cli import add_policy_options
+from app.output import Output
+from pagemap.cache import PagemapCache
+from pagemap.errors import UnknownPolicyError
+from pagemap.live import LiveProcess
+from pagemap.policies import DEFAULT_POLICY, POLICIES, make_policy
+from pagemap.process import find_process
+from pagemap.walks import ROWS, WALKS, walk
+from widgets.numbers import count, duration, percent, size
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pagemap.policies import Policy
+
+EPILOG: Final = f"""\
+policies: {", ".join(POLICIES)}
+walks: dump, every page once in order; down, 2,000 lines down; up, the same lines upwards; page-down, 500 pages;
+       jumps, 500 jumps to anywhere, the same at every run. All but dump scroll a viewport, in which a row is looked
+       up when it becomes visible, as in the explorer.
+fields: policy, walk, lookups, hits, misses, fills, preads, bytes_read, entries_read, entries_used, evictions,
+        largest_window (entries), seconds; then settings, rates and the reasons of misses
+examples: pagelens cache 1234 --policy all --walk down
+          pagelens cache 1234 --policy seed --walk page-down --events --json"""
+
+_COLUMNS: Final = (
+    *("policy", "walk", "lookups", "hits", "misses", "rate", "preads"),
+    *("entries read", "used", "evictions", "largest", "time"),
+)
+_WIDTHS: Final = (15, 9, 11, 11, 11, 6, 11, 13, 6, 9, 9, 8)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add its arguments."""
+    parser.add_argument("target", metavar="PID|NAME", help="the process")
+    add_policy_options(parser, several=True)
+    parser.add_argument("--walk", choices=WALKS, default="dump", help="how to go through it (default dump)")
+    parser.add_argument("--rows", type=_positive, default=ROWS, metavar="N", help=f"viewport rows (default {ROWS})")
+    parser.add_argument("--steps", type=_positive, metavar="N", help="scroll steps (default: the walk's own)")
+    parser.add_argument("--events", action="store_true", help="first, what the cache did, as JSON Lines")
+    parser.add_argument("--json", action="store_true", help="one JSON object a policy")
+
+
+def _positive(text: str) -> int:
+    import argparse
+
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return number
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the walk under each policy."""
+    policies = list(_policies(args))
+    output = Output(as_json=args.json)
+    source = LiveProcess(find_process(args.target))
+    try:
+        if not args.json and not args.events:
+            output.text(_row(_COLUMNS))
+        for policy in policies:
+            cache = PagemapCache(source, source.maps(), policy)
+            began = perf_counter()
+            seen = 0
+            for _ in walk(cache, args.walk, rows=args.rows, steps=args.steps):
+                if args.events and cache.events.total - seen > len(cache.events) // 2:
+                    seen = _drain(output, cache, seen, last=False)
+            seconds = perf_counter() - began
+            if args.events:
+                _drain(output, cache, seen, last=True)
+            _summary(output, cache, args.walk, seconds)
+            cache.close()
+    finally:
+        source.close()
+    return 0
+
+
+def _policies(args: argparse.Namespace) -> Iterator[Policy]:
+    """The policies asked for; with `all`, settings apply to those that have them."""
+    names = [name for part in args.policy or [DEFAULT_POLICY] for name in part.split(",")]
+    for name in names:
+        if name != "all":
+            yield make_policy(name, args.window_size, args.windows)
+            continue
+        for each in POLICIES:
+            try:
+                yield make_policy(each, args.window_size, args.windows)
+            except UnknownPolicyError:
+                yield make_policy(each, None, args.windows)
+
+
+def _drain(output: Output, cache: PagemapCache, seen: int, *, last: bool) -> int:
+    """Write the events after number `seen`; the newest waits, unless it is the last, since a hit run may still grow."""
+    events = cache.events.since(seen)
+    if not last:
+        events = events[:-1]
+    for event in events:
+        output.object({"policy": cache.policy.name, **event.as_json()})
+    return events[-1].seq if events else seen
+
+
+def _summary(output: Output, cache: PagemapCache, walk_name: str, seconds: float) -> None:
+    policy, counters = cache.policy, cache.counters
+    if output.as_json:
+        output.object(as_json(policy, counters.as_json(), walk_name, seconds))
+        return
+    output.text(
+        _row(
+            (
+                *(policy.name, walk_name, count(counters.lookups), count(counters.hits), count(counters.misses)),
+                *(percent(counters.hit_rate), count(counters.preads), count(counters.entries_read)),
+                *(percent(counters.efficiency), count(counters.evictions)),
+                *(size(counters.largest_window * 8), duration(seconds)),
+            )
+        )
+    )
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    pairs = zip(cells, _WIDTHS, strict=True)
+    return " ".join(
+        f"{cell:<{wide}}" if at < 2 else f"{cell:>{wide}}" for at, (cell, wide) in enumerate(pairs)
+    ).rstrip()
+
+
+def as_json(policy: Policy, counters: dict[str, Any], walk_name: str, seconds: float) -> dict[str, Any]:
+    """The fields of `pagelens cache --json`, the contract's first."""
+    first = (
+        *("lookups", "hits", "misses", "fills", "preads", "bytes_read"),
+        *("entries_read", "entries_used", "evictions", "largest_window"),
+    )
+    rest = {name: value for name, value in counters.items() if name not in first}
+    return {
+        "policy": policy.name,
+        "walk": walk_name,
+        **{name: counters[name] for name in first},
+        "seconds": seconds,
+        "window_size": policy.window_size,
+        "windows": policy.windows,
+        **rest,
+    }

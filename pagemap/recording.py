@@ -1,0 +1,134 @@
+"""A recorded scroll: the lookups a person made, to be replayed through every policy.
+
+The file is JSON Lines: a head with the maps text, then for each step the ranges that were looked up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pagemap.errors import UsageError
+from pagemap.vma import PAGE_SIZE, AddressSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pagemap.cache import PagemapCache
+
+Range = tuple[int, int]
+"""First address and first address after it, in bytes."""
+
+STEPS: Final = 100_000
+"""Steps that a session remembers."""
+_FORMAT: Final = "pagelens-scroll"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A scroll, and what it went through.
+
+    Attributes:
+        name: Name of the process. Never trusted.
+        space: Its VMAs.
+        limit: First address that pagemap did not cover.
+        steps: For each step the ranges that were looked up.
+    """
+
+    name: str
+    space: AddressSpace
+    limit: int
+    steps: Sequence[Sequence[Range]]
+
+    def replay(self, cache: PagemapCache) -> Iterator[float]:
+        """Make the same lookups again.
+
+        Args:
+            cache: Where; pages that its VMAs do not hold any more are left out.
+
+        Yields:
+            After each step, which part of the whole is done.
+        """
+        limit = min(self.limit, cache.address_limit)
+        for at, step in enumerate(self.steps):
+            for start, end in step:
+                for low, high in cache.space.mapped_ranges(start, min(end, limit)):
+                    for _ in cache.lookup_range(low, high):
+                        pass
+            yield (at + 1) / len(self.steps)
+
+    def save(self, path: Path) -> None:
+        """Write the file.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        head = {
+            "format": _FORMAT,
+            "version": 1,
+            "page_size": PAGE_SIZE,
+            "name": self.name,
+            "limit": f"{self.limit:#x}",
+            "maps": self.space.text.decode("utf-8", "surrogateescape"),
+        }
+        with path.open("w", encoding="ascii") as file:
+            file.write(json.dumps(head) + "\n")
+            for step in self.steps:
+                file.write(json.dumps([[f"{start:#x}", f"{end:#x}"] for start, end in step]) + "\n")
+
+
+def load(path: Path) -> Recording:
+    """Read a file that `Recording.save` wrote.
+
+    Raises:
+        UsageError: It cannot be read, or is no recording; it says in which line.
+    """
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"cannot read {str(path)!r}", getattr(exc, "strerror", None) or "not a recording") from exc
+    try:
+        head = json.loads(lines[0])
+        if head["format"] != _FORMAT or head["version"] != 1 or head["page_size"] != PAGE_SIZE:
+            raise ValueError("not a recording of this version and page size")
+        space = AddressSpace(head["maps"].encode("utf-8", "surrogateescape"))
+        name, limit = str(head["name"]), int(head["limit"], 16)
+    except (ValueError, KeyError, TypeError, IndexError) as exc:
+        raise UsageError(
+            f"{str(path)!r} is no recorded scroll", f"line 1: {exc}", "save one with w in the explorer"
+        ) from exc
+    steps = [_step(path, number, line) for number, line in enumerate(lines[1:], 2)]
+    return Recording(name, space, limit, steps)
+
+
+def _step(path: Path, number: int, line: str) -> list[Range]:
+    try:
+        ranges = [(int(start, 16), int(end, 16)) for start, end in json.loads(line)]
+    except (ValueError, TypeError) as exc:
+        raise UsageError(f"{str(path)!r} is damaged", f"line {number}: {exc}") from exc
+    if any(start % PAGE_SIZE or end % PAGE_SIZE or not 0 <= start < end for start, end in ranges):
+        raise UsageError(f"{str(path)!r} is damaged", f"line {number}: a range is empty or not whole pages")
+    return ranges
+
+
+class Recorder:
+    """Remembers the last steps of a scroll."""
+
+    def __init__(self) -> None:
+        self._steps: deque[Sequence[Range]] = deque(maxlen=STEPS)
+
+    def add(self, ranges: Sequence[Range]) -> None:
+        """A step: these ranges were looked up."""
+        if ranges:
+            self._steps.append(tuple(ranges))
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._steps.clear()
+
+    def recording(self, name: str, space: AddressSpace, limit: int) -> Recording:
+        """What was recorded so far."""
+        return Recording(name, space, limit, tuple(self._steps))

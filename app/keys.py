@@ -9,9 +9,13 @@ KEYS: Final = (
     ("g", "g", "go to"),
     ("slash", "/", "filter"),
     ("p", "p", "policy"),
+    ("e", "e", "events"),
+    ("v", "v", "versus"),
+    ("x", "x", "compare"),
+    ("space", "spc", "pause"),
     ("c", "c", "flush"),
     ("r", "r", "reset"),
-    ("space", "spc", "pause"),
     ("question_mark", "?", "help"),
     ("q", "q", "quit"),
 )
+"""The last two are always shown, of the others as many as fit."""

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from pagemap.vma import PAGE_SIZE
 from widgets.cache_panel import HISTORY, CacheFacts
-from widgets.numbers import count, duration, size
+from widgets.numbers import count, size
 from widgets.page_list import PageLine
 from widgets.ruler import near, near_scale, whole
+from widgets.shadow_table import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from app.session import Session
+    from pagemap.cache import PagemapCache
     from pagemap.state import Visibility
     from pagemap.viewport import PageRow
     from pagemap.vma import AddressSpace
@@ -99,11 +101,12 @@ class CacheModel:
         self._last = (counters.hits, counters.misses)
         self._history.append((hits, misses))
 
-    def facts(self, width: int) -> CacheFacts:
+    def facts(self, width: int, cursor: int | None = None) -> CacheFacts:
         """Everything the panel shows.
 
         Args:
             width: Cells of its rulers.
+            cursor: Address of the row under the cursor.
         """
         session = self._session
         cache, viewport, space = session.cache, session.viewport, session.space
@@ -127,7 +130,7 @@ class CacheModel:
             near_label=f"{scale.start:#x}-{scale.end:#x}",
             whole=whole(space, windows, (viewport.top, viewport.top + max(0, len(rows) - 1)), width),
             whole_label=f"{count(space.page_count)} pages",
-            story=self._story(),
+            story=self._story(cursor),
             history=tuple(self._history),
         )
 
@@ -136,16 +139,40 @@ class CacheModel:
             return "target gone"
         return "paused" if self._session.paused else f"live, every {self._session.interval:g} s"
 
-    def _story(self) -> str:
-        """The last miss and the fill it led to, in one line."""
+    def _story(self, cursor: int | None) -> str:
+        """The window under the cursor: the miss that led to it, what the policy made of it, and what came of that."""
         cache = self._session.cache
-        miss, fill = cache.last_miss, cache.last_fill
-        if miss is None:
-            return "no miss yet"
-        if fill is None:
-            return f"miss at {miss.start:#x}: {miss.reason}, and its fill failed"
-        took = f"{duration(None if fill.microseconds is None else fill.microseconds / 1e6)}"
+        window = None if cursor is None else cache.window_at(cursor)
+        if window is None:
+            return _last_miss(cache)
+        covered = cache.space.mapped_pages(window.start, window.end) * PAGE_SIZE
+        gaps = window.end - window.start - covered
+        used = window.used.count(1)
         return (
-            f"miss at {miss.start:#x}: {miss.reason}. Window {fill.window}: {fill.start:#x}-{fill.end:#x}, "
-            f"{size(fill.covered)} covered, {size(fill.gap)} of gaps, {took}: {fill.reason}"
+            f"window {window.number}: {window.reason} miss at {window.missed_at:#x}. {window.why}. "
+            f"{size(covered)} covered, {size(gaps)} of gaps, {count(used)} of {count(len(window.used))} entries used"
         )
+
+    def costs(self) -> list[Cost]:
+        """What the lookups since the last reset would have cost under each policy."""
+        session = self._session
+        return [
+            Cost(
+                policy=name,
+                current=name == session.cache.policy.name,
+                fills=counters.fills,
+                preads=counters.preads,
+                entries=counters.entries_read,
+                hit_rate=counters.hit_rate,
+            )
+            for name, counters in session.shadows.counters().items()
+        ]
+
+
+def _last_miss(cache: PagemapCache) -> str:
+    miss, fill = cache.last_miss, cache.last_fill
+    if miss is None:
+        return "no miss yet"
+    if fill is None:
+        return f"miss at {miss.start:#x}: {miss.reason}, and its fill failed"
+    return f"no window has the page under the cursor now; the last miss was at {miss.start:#x}: {miss.reason}"

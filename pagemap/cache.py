@@ -278,6 +278,7 @@ class PagemapCache:
         seconds = self._timer() - began
         entries = 0 if self.policy.regions else len(window.entries)
         self.counters.fill(entries, len(window.entries), seconds)
+        window.missed_at, window.reason = address, reason
         self._log_fill(window, preads, seconds)
         self._insert(window)
         return window, reason

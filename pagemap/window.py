@@ -18,9 +18,14 @@ class Window:
         filled_at: When it was read, in seconds of the cache's clock.
         used: One byte a page: looked up or not.
         why: The policy's sentence.
+        missed_at: The address whose miss led to it.
+        reason: Why that missed.
+        counted: Whether it was filled since the counters were last reset.
     """
 
-    __slots__ = ("counted", "end", "entries", "filled_at", "number", "start", "used", "why")
+    __slots__ = (
+        *("counted", "end", "entries", "filled_at", "missed_at", "number", "reason", "start", "used", "why"),
+    )
 
     def __init__(self, number: int, start: int, entries: memoryview, filled_at: float, why: str) -> None:
         self.number = number
@@ -30,6 +35,8 @@ class Window:
         self.filled_at = filled_at
         self.used = bytearray(len(entries))
         self.why = why
+        self.missed_at = start
+        self.reason = ""
         self.counted = True
 
     def entry(self, address: int) -> int:

@@ -1,6 +1,6 @@
 """The README's picture: the explorer, really running, on a small process that is started for it.
 
-    python -m tools.screenshot [FILE.svg]
+python -m tools.screenshot [FILE.svg]
 """
 
 from __future__ import annotations

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 GAP: Final = " "
 MAPPED: Final = "─"
 HELD: Final = "="
+UNUSED: Final = "-"
 BEGIN: Final = "["
 END: Final = "]"
 BOTH: Final = "▮"
 VIEW_MAPPED: Final = "┿"
 VIEW_HELD: Final = "╪"
-LEGEND: Final = f"{BEGIN}{HELD}{HELD}{END} window  {BOTH} small window  {MAPPED} mapped  {VIEW_HELD} visible rows"
+LEGEND: Final = f"{BEGIN}{HELD}{UNUSED}{END}"
 
 
 class Cell(NamedTuple):
@@ -74,8 +75,21 @@ def near(
         Cell(MAPPED if space.mapped_pages(low, low + scale.unit) else GAP, None, visible=False)
         for low in range(scale.start, scale.end, scale.unit)
     ]
-    spans = [(w.number, w.start, w.end) for w in windows if w.start < scale.end and scale.start < w.end]
-    return _draw(cells, spans, visible, scale)
+    seen = [w for w in windows if w.start < scale.end and scale.start < w.end]
+    cells = _draw(cells, [(w.number, w.start, w.end) for w in seen], visible, scale)
+    for window in seen:
+        _mark_unused(cells, window, scale)
+    return cells
+
+
+def _mark_unused(cells: list[Cell], window: Window, scale: Scale) -> None:
+    """Tell the cells of a window of which no entry was looked up from those of which one was."""
+    for i in range(max(0, scale.at(window.start)), min(len(cells) - 1, scale.at(window.end - 1)) + 1):
+        if cells[i].glyph == HELD:
+            low = (scale.start + i * scale.unit - window.start) // PAGE_SIZE
+            high = low + max(1, scale.unit // PAGE_SIZE)
+            if not window.used.count(1, max(0, low), high):
+                cells[i] = cells[i]._replace(glyph=UNUSED)
 
 
 def whole(space: AddressSpace, windows: Sequence[Window], visible: tuple[int, int], width: int) -> list[Cell]:

@@ -1,49 +1,27 @@
-"""The explorer: processes, VMAs, pages and the cache on one screen."""
+"""The explorer: processes, VMAs, pages and the cache on one screen, and the keys that work there."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Container
-from textual.screen import Screen
 
-from app.keys import KEYS
-from app.models import CacheModel, SessionPages
 from app.navigation import find_row
 from app.process_pane import ProcessPane
-from app.session import Session
+from app.screens.browsing import BrowsingScreen
 from app.vma_pane import VmaPane
 from pagemap.errors import PagelensError
-from pagemap.probe import HIDDEN
-from widgets.bars import Banner, KeyBar, TextBar
-from widgets.cache_panel import CachePanel
-from widgets.numbers import count
+from widgets.bars import KeyBar
 from widgets.page_list import PageList
-from widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from textual import events
-    from textual.app import ComposeResult
+    from collections.abc import Callable, Iterator
 
     from pagemap.policies import Policy
-    from pagemap.process import ProcessInfo
-    from pagemap.source import Source
-    from pagemap.vma import AddressSpace
     from widgets.prompt import Prompt
 
-MIN_WIDTH: Final = 80
-MIN_HEIGHT: Final = 24
-WIDE: Final = 120
-"""Columns from which the process list stands at the left, over the whole height."""
-_MANY_VMAS: Final = 2_000
-"""VMAs from which the maps are read in a thread: below, reading takes less than handing over."""
 
-
-class ExplorerScreen(Screen[object]):
+class ExplorerScreen(BrowsingScreen):
     """Pick a process, see its VMAs, scroll its pages, watch the cache."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,212 +37,6 @@ class ExplorerScreen(Screen[object]):
         Binding("o", "reopen", "Open what has this PID now"),
         Binding("question_mark,f1", "help", "Help"),
     ]
-
-    def __init__(
-        self,
-        source: Source | None,
-        policy: Policy,
-        *,
-        interval: float,
-        paused: bool,
-        processes: Callable[[], Iterable[ProcessInfo]],
-        clock: Callable[[], float],
-    ) -> None:
-        super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self._source = source
-        self._policy = policy
-        self._interval = interval
-        self._paused = paused
-        self._processes = processes
-        self._clock = clock
-        self.session: Session | None = None
-        self._cache: CacheModel | None = None
-        self._polling = False
-        self._cursor_address: int | None = None
-
-    def compose(self) -> ComposeResult:
-        """Status, banner, the four panes, keys."""
-        yield TextBar(id="status")
-        yield Banner(id="gone")
-        with Container(id="body"):
-            yield ProcessPane(self._processes, id="processes")
-            yield VmaPane(id="vmas")
-            yield PageList(id="pages")
-            yield CachePanel(id="cache")
-        yield TextBar(id="small")
-        yield KeyBar(id="keys")
-        yield Banner(id="message")
-
-    def on_mount(self) -> None:
-        """Fill the panes and start the clock."""
-        # Before the first layout, not after it: a row that is visible for a moment is looked up.
-        self.set_class(self.app.size.width >= WIDE, "-wide")
-        self.query_one(KeyBar).show(KEYS)
-        if self._source is not None:
-            source, self._source = self._source, None
-            self._look_at(source)
-        else:
-            self.query_one(ProcessPane).focus()
-        self._show_status()
-        self.set_interval(self._interval, self._tick)
-
-    def on_unmount(self) -> None:
-        """Let go of the target."""
-        if self.session is not None:
-            self.session.close()
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Say so where the terminal is too small."""
-        width, height = event.size
-        self.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "-small")
-        self.query_one("#small", TextBar).show(f"pagelens needs {MIN_WIDTH}×{MIN_HEIGHT}; this is {width}×{height}")
-
-    # The target.
-
-    def open_process(self, pid: int) -> None:
-        """Look at another process; if it cannot be read, say why and keep what is shown."""
-        from pagemap.live import LiveProcess
-
-        try:
-            self._look_at(LiveProcess(pid))
-        except PagelensError as exc:
-            self._say(str(exc))
-
-    def _look_at(self, source: Source) -> None:
-        try:
-            session = Session(source, self._policy, interval=self._interval, paused=self._paused, clock=self._clock)
-        except PagelensError:
-            source.close()
-            raise
-        if self.session is not None:
-            self.session.close()
-        self.session = session
-        self._cache = CacheModel(session)
-        self._cursor_address = None
-        self._say("")
-        self._show_gone()
-        self.query_one(ProcessPane).mark(source.identity.pid)
-        self.query_one(VmaPane).set_session(session)
-        pages = self.query_one(PageList)
-        pages.set_model(SessionPages(session, self._show_cache))
-        pages.focus()
-        self._show_status()
-
-    def action_reopen(self) -> None:
-        """Look at what has this PID now, after an exec or when the PID was given out again."""
-        if self.session is not None:
-            self.open_process(self.session.source.identity.pid)
-
-    # The clock.
-
-    def _tick(self) -> None:
-        session = self.session
-        if session is None or self._cache is None:
-            return
-        self._cache.tick()
-        if session.paused or session.ended:
-            self._show_cache()
-        elif len(session.space) < _MANY_VMAS:
-            try:
-                space = session.read_maps()
-            except PagelensError as exc:
-                self._end(session, exc)
-            else:
-                self._follow(session, space)
-        elif not self._polling:
-            self.run_worker(self._poll_in_thread(session), group="maps")
-
-    async def _poll_in_thread(self, session: Session) -> None:
-        self._polling = True
-        try:
-            space = await asyncio.to_thread(session.read_maps)
-        except PagelensError as exc:
-            if session is self.session:
-                self._end(session, exc)
-        else:
-            if session is self.session:
-                self._follow(session, space)
-        finally:
-            self._polling = False
-
-    def _follow(self, session: Session, space: AddressSpace) -> None:
-        """Take over the maps as they are now, and read the visible pages again."""
-        pages = self.query_one(PageList)
-        if session.take_space(space):
-            self.query_one(VmaPane).maps_changed()
-            row = None if self._cursor_address is None else space.row_near(self._cursor_address)
-            pages.set_rows(space.row_count, top=session.viewport.top, cursor=row, reload=True)
-            self._show_status()
-        session.refresh()
-        pages.refresh()
-        self.query_one(VmaPane).recount()
-        self._show_cache()
-
-    def _end(self, session: Session, error: PagelensError) -> None:
-        session.end(error)
-        self._show_cache()
-
-    # What is shown around the lists.
-
-    def _show_cache(self) -> None:
-        """Draw the cache panel anew, and what became of the target."""
-        if self._cache is None or self.session is None:
-            return
-        panel = self.query_one(CachePanel)
-        panel.show(self._cache.facts(panel.ruler_width))
-        self._show_gone()
-
-    def _show_status(self) -> None:
-        status = self.query_one("#status", TextBar)
-        if self.session is None:
-            status.show("pagelens: choose a process and press enter", "? help")
-            return
-        source, space = self.session.source, self.session.space
-        what = f"{count(len(space))} VMAs, {count(space.page_count)} pages"
-        hidden = "" if source.visibility.pfn else f"PFN {HIDDEN}"
-        status.show(f"pagelens  {source.identity.pid} {source.identity.name}  {what}", hidden or "? help")
-
-    def _say(self, message: str) -> None:
-        """Show a message until the next one, or until escape."""
-        self.query_one("#message", Banner).show(message)
-
-    def _show_gone(self) -> None:
-        """Say what became of the target, for as long as it is shown."""
-        ended = self.session.ended if self.session is not None else ""
-        text = f"{ended}; the last view is kept, o opens what has this PID now" if ended else ""
-        self.query_one("#gone", Banner).show(text)
-
-    # The lists.
-
-    def on_virtual_list_selected(self, message: VirtualList.Selected) -> None:
-        """A process is opened, a VMA moves the page list to itself."""
-        if isinstance(message.list, ProcessPane):
-            info = message.list.process_at(message.row)
-            if info is not None:
-                self.open_process(info.pid)
-        elif isinstance(message.list, VmaPane) and self.session is not None:
-            index = message.list.index(message.row)
-            self.query_one(PageList).jump(self.session.space.row_of_vma(index))
-
-    def on_virtual_list_cursor_moved(self, message: VirtualList.CursorMoved) -> None:
-        """The VMA pane keeps in step with the page list; a process that cannot be read says why."""
-        if isinstance(message.list, ProcessPane):
-            info = message.list.process_at(message.row)
-            unreadable = info is not None and not info.readable and message.list.has_focus
-            self._say(f"{info.pid} {info.name}: {info.reason}" if info is not None and unreadable else "")
-        elif isinstance(message.list, PageList) and self.session is not None:
-            row = self.session.space.row(message.row)
-            self._cursor_address = row.address
-            self.query_one(VmaPane).follow(row.vma)
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """On a narrow terminal the process list is wide only while it has the focus."""
-        self.set_class(isinstance(event.widget, ProcessPane), "-processes")
-
-    def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
-        """A key was clicked: as if it had been pressed."""
-        self.app.simulate_key(message.key)
 
     # Keys.
 

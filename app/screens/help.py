@@ -31,6 +31,10 @@ _KEYS: Final = (
     ("c", "flush the cache: drop all its windows"),
     ("r", "reset its counters"),
     ("space", "pause or resume the live refresh"),
+    ("e", "events: what the cache did; / filters by kind or text, enter goes to the address, end follows again"),
+    ("v", "versus: what the same lookups would have cost under every policy (shadows, which never read)"),
+    ("x", "compare: one walk, or your own scroll, under every policy, for real"),
+    ("w", "write your scroll to a file, for pagelens cache --replay"),
     ("o", "open what has this PID now, after an exec"),
     ("t", "light or dark theme"),
     ("ctrl+p", "command palette"),
@@ -41,7 +45,8 @@ _GUTTER: Final = (
     ("●", "miss: no window had this page, so one was read"),
     ("·", "hit: a window had it, nothing was read"),
     ("?", "not resolved: not looked up, or it cannot be read"),
-    (LEGEND.partition("  ")[0], "ruler: a window; ─ mapped memory, ╪ the visible rows, ▮ a small window"),
+    (LEGEND, "ruler: a window, = where entries were looked up and - where not yet; ▮ a small window"),
+    ("─ ╪ ┿", "ruler: mapped memory; the visible rows, within a window and outside"),
 )
 _WORDS: Final = (
     ("entry", "the 64-bit word that /proc/PID/pagemap has for each page"),

@@ -1,0 +1,1 @@
+"""The explorer: driven by key presses in memory, and compared with pictures of it."""

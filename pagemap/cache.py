@@ -179,8 +179,8 @@ class PagemapCache:
     def refresh(self, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, memoryview]]:
         """Read `ranges` again, counted as refreshes and not as lookups.
 
-        A window of up to `WHOLE_REFRESH` entries is re-read whole and is then young again. Of a larger one only the
-        ranges are re-read, and its age stays: the cost follows the screen. What no window holds (after a flush, or
+        A window of up to `WHOLE_REFRESH` entries is re-read whole and is then young again. Of a larger one, and of one
+        of regions, only the ranges are re-read, and its age stays: the cost follows the screen. What no window holds (after a flush, or
         where the policy holds less than a screen) is re-read without making one.
 
         Args:
@@ -204,7 +204,7 @@ class PagemapCache:
                     entries = self._reread(address, stop, None)
                 else:
                     stop = min(end, window.end)
-                    if len(window.entries) > WHOLE_REFRESH:
+                    if len(window.entries) > WHOLE_REFRESH or self.policy.regions:
                         self._reread_part(window, address, stop)
                     elif window.number not in young:
                         window.entries = self._reread(window.start, window.end, window.number)

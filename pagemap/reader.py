@@ -36,8 +36,7 @@ class PagemapReader:
 
     def __init__(self, fd: int, pread: Callable[[int, int, int], bytes] | None = None) -> None:
         self.fd: Final = fd
-        # Not a default value, which would be bound at import: a test that counts calls replaces os.pread.
-        self._pread = pread or os.pread
+        self._pread = pread
         self.preads = 0
         self.bytes_read = 0
         self._limit: int | None = None
@@ -54,10 +53,12 @@ class PagemapReader:
         wanted = (end - start) // PAGE_SIZE * ENTRY_BYTES
         preads = short_reads = have = 0
         parts: list[bytes] = []
+        # Looked up now: a test that counts system calls has replaced os.pread.
+        pread = self._pread or os.pread
         while have < wanted:
             ask = min(wanted - have, MAX_READ)
             try:
-                data = self._pread(self.fd, ask, offset + have)
+                data = pread(self.fd, ask, offset + have)
             except OSError as exc:
                 raise self._failed(start, exc.strerror or str(exc), preads + 1) from exc
             preads += 1

@@ -61,10 +61,10 @@ class Recording:
             yield (at + 1) / len(self.steps)
 
     def save(self, path: Path) -> None:
-        """Write the file.
+        """Write a new file; one that exists is left alone.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: It exists, or cannot be written.
         """
         head = {
             "format": _FORMAT,
@@ -74,7 +74,7 @@ class Recording:
             "limit": f"{self.limit:#x}",
             "maps": self.space.text.decode("utf-8", "surrogateescape"),
         }
-        with path.open("w", encoding="ascii") as file:
+        with path.open("x", encoding="ascii") as file:
             file.write(json.dumps(head) + "\n")
             for step in self.steps:
                 file.write(json.dumps([[f"{start:#x}", f"{end:#x}"] for start, end in step]) + "\n")

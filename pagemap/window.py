@@ -23,9 +23,7 @@ class Window:
         counted: Whether it was filled since the counters were last reset.
     """
 
-    __slots__ = (
-        *("counted", "end", "entries", "filled_at", "missed_at", "number", "reason", "start", "used", "why"),
-    )
+    __slots__ = (*("counted", "end", "entries", "filled_at", "missed_at", "number", "reason", "start", "used", "why"),)
 
     def __init__(self, number: int, start: int, entries: memoryview, filled_at: float, why: str) -> None:
         self.number = number

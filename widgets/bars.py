@@ -100,16 +100,33 @@ class KeyBar(LineWidget):
     def line_strip(self, y: int, width: int) -> Strip:
         """The one line."""
         segments: list[Segment] = []
-        for _, written, label in self._keys:
+        for _, written, label in self._fitting(width):
             segments.append(Segment(f" {written}", self.component("keys--key")))
             segments.append(Segment(f" {label}", self.component("keys--label")))
         return Strip(segments)
 
+    def _fitting(self, width: int) -> list[tuple[str, str, str]]:
+        """The keys that fit: the last two always, of the others the first ones."""
+        last = list(self._keys[-2:])
+        room = width - sum(map(_cells, last))
+        chosen = []
+        for key in self._keys[:-2]:
+            room -= _cells(key)
+            if room < 0:
+                break
+            chosen.append(key)
+        return chosen + last
+
     def on_click(self, event: events.Click) -> None:
         """Find the key under the mouse."""
         at = 0
-        for key, written, label in self._keys:
-            at += len(written) + len(label) + 2
+        for key in self._fitting(self.size.width):
+            at += _cells(key)
             if event.x < at:
-                self.post_message(self.Pressed(key))
+                self.post_message(self.Pressed(key[0]))
                 return
+
+
+def _cells(key: tuple[str, str, str]) -> int:
+    """What a key takes on the bar."""
+    return len(key[1]) + len(key[2]) + 2

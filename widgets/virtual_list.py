@@ -206,6 +206,10 @@ class VirtualList(LineWidget, can_focus=True):
 
     # Keys.
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While it is hidden, no key moves a list."""
+        return self.page_height > 0 and super().check_action(action, parameters)
+
     def action_step(self, rows: int) -> None:
         """Move the cursor by rows."""
         self.move_cursor(self._cursor + rows)

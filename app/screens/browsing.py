@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from textual import events
 from textual.containers import Container
 from textual.screen import Screen
 
+from app.events_pane import EventsPane
 from app.keys import KEYS
 from app.models import CacheModel, SessionPages
 from app.process_pane import ProcessPane
@@ -19,13 +21,14 @@ from widgets.bars import Banner, KeyBar, TextBar
 from widgets.cache_panel import CachePanel
 from widgets.numbers import count
 from widgets.page_list import PageList
+from widgets.shadow_table import ShadowTable
 from widgets.virtual_list import VirtualList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from textual import events
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from pagemap.policies import Policy
     from pagemap.process import ProcessInfo
@@ -36,6 +39,7 @@ MIN_WIDTH: Final = 80
 MIN_HEIGHT: Final = 24
 WIDE: Final = 120
 """Columns from which the process list stands at the left, over the whole height."""
+_SHADOW_SECONDS: Final = 0.05
 _MANY_VMAS: Final = 2_000
 """VMAs from which the maps are read in a thread: below, reading takes less than handing over."""
 
@@ -65,6 +69,7 @@ class BrowsingScreen(Screen[object]):
         self._cache: CacheModel | None = None
         self._polling = False
         self._cursor_address: int | None = None
+        self._shadow_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Status, banner, the four panes, keys."""
@@ -73,8 +78,10 @@ class BrowsingScreen(Screen[object]):
         with Container(id="body"):
             yield ProcessPane(self._processes, id="processes")
             yield VmaPane(id="vmas")
+            yield EventsPane(id="events")
             yield PageList(id="pages")
             yield CachePanel(id="cache")
+            yield ShadowTable(id="shadows")
         yield TextBar(id="small")
         yield KeyBar(id="keys")
         yield Banner(id="message")
@@ -129,6 +136,7 @@ class BrowsingScreen(Screen[object]):
         self._show_gone()
         self.query_one(ProcessPane).mark(source.identity.pid)
         self.query_one(VmaPane).set_session(session)
+        self.query_one(EventsPane).set_session(session)
         pages = self.query_one(PageList)
         pages.set_model(SessionPages(session, self._show_cache))
         pages.focus()
@@ -195,8 +203,17 @@ class BrowsingScreen(Screen[object]):
         if self._cache is None or self.session is None:
             return
         panel = self.query_one(CachePanel)
-        panel.show(self._cache.facts(panel.ruler_width))
+        panel.show(self._cache.facts(panel.ruler_width, self._cursor_address))
+        self.query_one(EventsPane).update_events()
+        if self._shadow_timer is None and self.query_one(ShadowTable).display:
+            # The shadows are worked out once the keys rest, so that no key waits for them.
+            self._shadow_timer = self.set_timer(_SHADOW_SECONDS, self._show_shadows)
         self._show_gone()
+
+    def _show_shadows(self) -> None:
+        self._shadow_timer = None
+        if self._cache is not None:
+            self.query_one(ShadowTable).show(self._cache.costs())
 
     def _show_status(self) -> None:
         status = self.query_one("#status", TextBar)
@@ -229,6 +246,10 @@ class BrowsingScreen(Screen[object]):
         elif isinstance(message.list, VmaPane) and self.session is not None:
             index = message.list.index(message.row)
             self.query_one(PageList).jump(self.session.space.row_of_vma(index))
+        elif isinstance(message.list, EventsPane) and self.session is not None:
+            event = message.list.event_at(message.row)
+            if event is not None:
+                self.query_one(PageList).move_cursor(self.session.space.row_near(event.start), center=True)
 
     def on_virtual_list_cursor_moved(self, message: VirtualList.CursorMoved) -> None:
         """The VMA pane keeps in step with the page list; a process that cannot be read says why."""
@@ -240,6 +261,7 @@ class BrowsingScreen(Screen[object]):
             row = self.session.space.row(message.row)
             self._cursor_address = row.address
             self.query_one(VmaPane).follow(row.vma)
+            self._show_cache()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """On a narrow terminal the process list is wide only while it has the focus."""
@@ -247,4 +269,4 @@ class BrowsingScreen(Screen[object]):
 
     def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
         """A key was clicked: as if it had been pressed."""
-        self.app.simulate_key(message.key)
+        self.app.post_message(events.Key(message.key, None))

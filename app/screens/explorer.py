@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from app.events_pane import EventsPane
 from app.navigation import find_row
 from app.process_pane import ProcessPane
 from app.screens.browsing import BrowsingScreen
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from pagemap.policies import Policy
     from widgets.prompt import Prompt
+    from widgets.virtual_list import VirtualList
 
 
 class ExplorerScreen(BrowsingScreen):
@@ -31,6 +34,10 @@ class ExplorerScreen(BrowsingScreen):
         Binding("s", "sort", "Sort by the next column"),
         Binding("S", "reverse", "Turn the order round"),
         Binding("p", "policy", "Choose the cache policy"),
+        Binding("e", "events", "Show or hide the events"),
+        Binding("v", "versus", "Show or hide what every policy would have cost"),
+        Binding("x", "compare", "Compare the policies over a walk"),
+        Binding("w", "write", "Write your scroll to a file"),
         Binding("c", "flush", "Flush the cache: drop all windows"),
         Binding("r", "reset", "Reset the counters"),
         Binding("space", "pause", "Pause or resume the live refresh"),
@@ -77,9 +84,47 @@ class ExplorerScreen(BrowsingScreen):
         self._sortable().reverse()
 
     def _sortable(self) -> ProcessPane | VmaPane:
-        """The list that filter and sort apply to: the focused one, or from the pages the VMAs."""
+        """The list that sorting applies to: the focused one, or from the pages the VMAs."""
         processes = self.query_one(ProcessPane)
         return processes if processes.has_focus else self.query_one(VmaPane)
+
+    def _filterable(self) -> ProcessPane | VmaPane | EventsPane:
+        """The list that a filter applies to; from the pages the one above them."""
+        events = self.query_one(EventsPane)
+        processes = self.query_one(ProcessPane)
+        return events if events.display and not processes.has_focus else self._sortable()
+
+    def action_events(self) -> None:
+        """Show the events in place of the VMAs, or the VMAs again."""
+        self.toggle_class("-events")
+        events = self.query_one(EventsPane)
+        if self.has_class("-events"):
+            events.update_events()
+            events.focus()
+        else:
+            self.query_one(PageList).focus()
+
+    def action_versus(self) -> None:
+        """Show or hide the shadows: what the same lookups would have cost under every policy."""
+        self.toggle_class("-shadows")
+        self._show_shadows()
+        if self.focused is None or not self.focused.display:
+            self.query_one(PageList).focus()
+
+    def action_compare(self) -> None:
+        """Run a walk under every policy, for real."""
+        from app.screens.compare import CompareScreen
+
+        if self.session is None or self.session.ended:
+            self._say("choose a process first: there is nothing to compare the policies on")
+            return
+        self.app.push_screen(CompareScreen(self.session, self.query_one(PageList).page_height))
+
+    def action_write(self) -> None:
+        """Ask where to write the scroll to."""
+        if self.session is not None:
+            steps = len(self.session.recording().steps)
+            self._ask("write", f"write your scroll of {steps:,} steps to the file:", "")
 
     def action_policy(self) -> None:
         """Choose another policy, or other settings."""
@@ -111,8 +156,12 @@ class ExplorerScreen(BrowsingScreen):
 
     def action_filter(self) -> None:
         """Ask for a filter of the list that has the focus."""
-        pane = self._sortable()
-        if isinstance(pane, ProcessPane):
+        pane = self._filterable()
+        if isinstance(pane, EventsPane):
+            self._ask(
+                "events", "show events with: miss, fill, evict, error (several by commas), or text", pane.filter_text
+            )
+        elif isinstance(pane, ProcessPane):
             self._ask("processes", "show processes with: PID, user, name or command line", pane.filter_text)
         else:
             self._ask("vmas", "show VMAs with: name, address, perms:rw, kind:heap", pane.filter_text)
@@ -134,6 +183,12 @@ class ExplorerScreen(BrowsingScreen):
                 self.query_one(ProcessPane).filter(message.text)
             elif message.purpose == "vmas":
                 self.query_one(VmaPane).filter(message.text)
+            elif message.purpose == "events":
+                self.query_one(EventsPane).filter(message.text)
+            elif message.purpose == "write":
+                if message.final:
+                    self._write(message.text)
+                    return
             elif message.final and self.session is not None:
                 pages = self.query_one(PageList)
                 pages.move_cursor(find_row(self.session.space, message.text), center=True)
@@ -143,6 +198,20 @@ class ExplorerScreen(BrowsingScreen):
         self._say("")
         if message.final:
             self._close_prompt(message.purpose)
+
+    def _write(self, name: str) -> None:
+        """Write the scroll; an existing file is left alone."""
+        if self.session is None or not name.strip():
+            return
+        path = Path(name.strip()).expanduser()
+        recording = self.session.recording()
+        try:
+            recording.save(path)
+        except OSError as exc:
+            self._say(f"cannot write {name!r}: {exc.strerror}")
+            return
+        self._close_prompt("write")
+        self._say(f"wrote {len(recording.steps):,} steps to {path}: pagelens cache --replay {path} replays them")
 
     def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
         """Leave things as they were; a filter is taken off."""
@@ -155,12 +224,12 @@ class ExplorerScreen(BrowsingScreen):
         for prompt in self.query(Prompt):
             prompt.remove()
         self.query_one(KeyBar).display = True
-        panes: dict[str, type[VirtualList]] = {"processes": ProcessPane, "vmas": VmaPane}
+        panes: dict[str, type[VirtualList]] = {"processes": ProcessPane, "vmas": VmaPane, "events": EventsPane}
         self.query_one(panes.get(purpose, PageList)).focus()
 
     def action_clear(self) -> None:
         """Take the filter off the list that has the focus, and the message away."""
         self._say("")
-        pane = self._sortable()
+        pane = self._filterable()
         if pane.filter_text:
             pane.filter("")

@@ -58,11 +58,12 @@ class PolicyScreen(ModalScreen["Policy | None"]):
 
     def _rows(self) -> list[list[Piece]]:
         rows: list[list[Piece]] = []
+        wide = max(len(policy.name) for policy in self._policies) + 1
         for policy in self._policies:
             settings = f"{count(policy.windows)} window{'s' * (policy.windows != 1)}"
             settings += f" of {size(policy.window_size)}" if policy.window_size else ", size follows from the VMAs"
             summary = paragraph_rows(policy.summary, 3, _WIDTH)
-            rows.append([(f" {policy.name:<10}", "strong"), (settings, "plain")])
+            rows.append([(f" {policy.name:<{wide}}", "strong"), (settings, "plain")])
             rows.extend([*summary, []][: _ROWS - 2])
             rows.append([])
         return rows

@@ -164,9 +164,7 @@ async def explore(
 ) -> AsyncIterator[Driver]:
     """Open the explorer on a process (by PID), on another source, or on none."""
     source = LiveProcess(target) if isinstance(target, int) else target
-    app = PagelensApp(
-        source, make_policy(policy), interval=NEVER, paused=paused, processes=processes, clock=clock
-    )
+    app = PagelensApp(source, make_policy(policy), interval=NEVER, paused=paused, processes=processes, clock=clock)
     async with app.run_test(size=size) as pilot:
         driver = Driver(app, pilot)
         await driver.settle()

@@ -87,7 +87,7 @@ async def test_window_size_and_number(target: Target) -> None:
 
 
 async def test_settings_have_bounds() -> None:
-    async with explore(Synthetic()) as driver:
+    async with explore(Synthetic(), size=(80, 60)) as driver:
         await choose(driver, "blocks", *["minus"] * 11, *["less_than_sign"] * 8)
         assert driver.session.cache.policy.key == ("blocks", PAGE, 1)
         assert driver.counted.lookups == driver.counted.misses == pages_of(driver)

@@ -63,11 +63,8 @@ async def test_the_last_view_is_kept(target: Target, end: Callable[[Target], str
             counted = driver.counted
         assert driver.gone == f"{said} {KEPT}"
         assert "target gone" in driver.panel
-        addresses = [row.address for row in driver.rows]
-        kept = [row for row in rows if row.address in addresses]
+        kept = [row for row in rows if row in driver.rows]
         assert len(kept) >= 3
-        told = {row.address: (row.word, row.gutter) for row in driver.rows if row.word is not None}
-        assert told == {row.address: (row.word, row.gutter) for row in kept if row.address in told}
         assert driver.vma_rows[: len(vmas) - 2] == vmas[: len(driver.vma_rows[: len(vmas) - 2])]
         # Whatever one does then, nothing breaks and nothing is read.
         await driver.press("pageup", "pagedown", "space", "c", "r", "home", "tab", "s", "tab")

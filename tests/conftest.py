@@ -12,11 +12,6 @@ from tests.kit.system import is_disk, missing, require_root, swap_file
 from tests.kit.targets import Target
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the kit's marker known."""
-    config.addinivalue_line("markers", "needs_root: needs root with CAP_SYS_ADMIN; a skip without, in CI a failure")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Ask for root where a test says that it needs it, before anything is set up for it."""

@@ -47,8 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List them."""
-    low, high = address_range(args.range) if args.range else (0, 1 << 64)
-    wanted = state_test(args.state) if args.state else None
+    low, high = address_range(args.range) if args.range is not None else (0, 1 << 64)
+    wanted = state_test(args.state) if args.state is not None else None
     policy = make_policy(args.policy or DEFAULT_POLICY, args.window_size, args.windows)
     output = Output(as_json=args.json)
     source = LiveProcess(find_process(args.target))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.output import Output
-from pagemap.process import list_processes
+from pagemap.process import check_system, list_processes
 from widgets.numbers import size
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List them, by PID, each as it is read."""
+    check_system()
     output = Output(as_json=args.json)
     if not args.json:
         output.text(f"{'PID':>7} {'PPID':>7} {'USER':<10} {'RSS':>7} {'SWAP':>7} {'NAME':<16} COMMAND")

@@ -269,4 +269,8 @@ class BrowsingScreen(Screen[object]):
 
     def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
         """A key was clicked: as if it had been pressed."""
-        self.app.post_message(events.Key(message.key, None))
+        # Not `simulate_key`, which holds the app's messages up until the process is idle.
+        key = events.Key(message.key, None)
+        # A message bubbles up no further than to its sender, and this screen is where the key is bound.
+        key.set_sender(self.app)
+        self.app.post_message(key)

@@ -32,4 +32,4 @@ class CountingReader:
         short = pages < wanted
         # A read that meets the limit comes back short, and another that gives 0 bytes says that it is the end.
         preads = full + bool(rest) + short
-        return Reading(self._zeros[:pages], preads, int(short and pages > 0))
+        return Reading(self._zeros[:pages], preads, int(short and rest > 0))

@@ -73,14 +73,15 @@ class SeedPolicy(Policy):
         start = space.starts[first]
         note = ""
         if wanted > length:
-            note = f"; the seed would have allocated {wanted // PAGE_SIZE * ENTRY_BYTES >> 20} MiB of entries"
+            note = f"; the seed would have allocated {wanted // PAGE_SIZE * ENTRY_BYTES >> 20:,} MiB of entries"
             if space.ends[first] > start + length:
                 # The VMA itself is longer than the window: from its start the address might not be reached.
                 start = max(start, address // BLOCK * BLOCK)
         end = start + length
         taken, covered, gaps, stop = self._walk(space, first, start, end)
-        vmas = f"{taken} VMA{'s' * (taken != 1)}"
-        why = f"from the VMA's start over {vmas}: {kib(covered)} covered, {kib(gaps)} of gaps"
+        where = "the VMA's start" if start == space.starts[first] else f"the 2 MiB block of the miss, {start:#x},"
+        vmas = f"{taken} VMA{'s' * (taken != 1)}" if taken else "part of one VMA"
+        why = f"from {where} over {vmas}: {kib(covered)} covered, {kib(gaps)} of gaps"
         if stop is not None:
             end = space.ends[stop - 1]
             gap = space.starts[stop] - end
@@ -92,10 +93,13 @@ class SeedPolicy(Policy):
         """VMAs taken, bytes covered, bytes of gap, and the index of the VMA whose gap was too large, if one was."""
         covered = gaps = taken = 0
         starts, ends = space.starts, space.ends
+        if ends[first] > end:
+            # Longer than the budget: nothing but this VMA is in the window.
+            return 0, end - start, 0, None
         for index in range(first, len(space)):
-            if starts[index] > end or ends[index] > end or starts[index] < start:
+            if starts[index] > end or ends[index] > end:
                 break
-            size = ends[index] - starts[index]
+            size = ends[index] - max(starts[index], start)
             gap = starts[index] - ends[index - 1] if index > first else 0
             if gaps + gap > covered + size:
                 return taken, covered, gaps, index

@@ -6,7 +6,7 @@ where the kernel has the ioctl.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from pagemap.scan import ScanRequest
 from pagemap.vma import PAGE_SIZE
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterator
 
+    from pagemap.policy import Plan
     from pagemap.source import EntryReader, Reading
 
 VECTOR: Final = 32_768
@@ -28,21 +29,37 @@ class _Scans(Protocol):
     def scan(self, request: ScanRequest) -> Iterator[array[int]]: ...
 
 
+class Scanned(NamedTuple):
+    """What a scan for a window came to.
+
+    Attributes:
+        start: First address of the window; above the one asked for where a vector was full below the page that missed.
+        end: First address after it; below the one asked for where the vector was full.
+        regions: How many regions there are, at most `VECTOR`.
+    """
+
+    start: int
+    end: int
+    regions: int
+
+
 class RegionWindow(Window):
     """A window whose entries are read only for the pages that are looked up.
 
     Attributes:
         known: One byte a page: its entry has been read.
         regions: How many regions the scan gave.
+        partial: Whether a full vector made it less than the policy asked for.
     """
 
-    __slots__ = ("known", "regions")
+    __slots__ = ("known", "partial", "regions")
 
-    def __init__(self, number: int, start: int, end: int, filled_at: float, why: str, regions: int) -> None:
-        pages = (end - start) // PAGE_SIZE
-        super().__init__(number, start, memoryview(bytearray(pages * 8)).cast("Q"), filled_at, why)
+    def __init__(self, number: int, plan: Plan, scanned: Scanned, filled_at: float) -> None:
+        pages = (scanned.end - scanned.start) // PAGE_SIZE
+        super().__init__(number, scanned.start, memoryview(bytearray(pages * 8)).cast("Q"), filled_at, plan.why)
         self.known = bytearray(pages)
-        self.regions = regions
+        self.regions = scanned.regions
+        self.partial = (scanned.start, scanned.end) != (plan.start, plan.end)
 
     def resolve(self, start: int, end: int, reader: EntryReader) -> Reading | None:
         """Read the entries of `[start, end)` as far as they are not known, in one request.
@@ -53,38 +70,44 @@ class RegionWindow(Window):
         Raises:
             The errors of `EntryReader.read`.
         """
-        first, last = (start - self.start) // PAGE_SIZE, (end - self.start) // PAGE_SIZE
-        first = self.known.find(0, first, last)
+        first, stop = (start - self.start) // PAGE_SIZE, (end - self.start) // PAGE_SIZE
+        first = self.known.find(0, first, stop)
         if first < 0:
             return None
-        last = self.known.rfind(0, first, last) + 1
+        last = self.known.rfind(0, first, stop) + 1
         reading = reader.read(self.start + first * PAGE_SIZE, self.start + last * PAGE_SIZE)
-        got = len(reading.entries)
-        self.entries[first : first + got] = reading.entries
-        self.known[first : first + got] = b"\1" * got
+        got = first + len(reading.entries)
+        self.entries[first:got] = reading.entries
+        self.known[first:got] = b"\1" * (got - first)
+        if got < last:
+            # The address space ended there: what was known behind it holds no more, and the last page tells so.
+            self.known[got:stop] = bytes(stop - got)
         return reading
 
 
-def scan(reader: EntryReader, start: int, end: int) -> tuple[int, int]:
+def scan(reader: EntryReader, start: int, end: int, address: int) -> Scanned:
     """Scan a window.
 
     Args:
         reader: A source that can scan; for one that cannot (a shadow) nothing is done.
         start: First address.
         end: First address after it.
-
-    Returns:
-        How many regions there are, and where the window ends: at `end`, or where the vector was full.
+        address: The page that missed; the window will hold it.
 
     Raises:
         The errors of `scan.Scannable.scan`.
     """
     if not isinstance(reader, _Scans):
-        return 0, end
+        return Scanned(start, end, 0)
     regions = 0
     for portion in reader.scan(ScanRequest(start, end)):
-        room = VECTOR - regions
-        if len(portion) // _WORDS >= room:
-            return VECTOR, portion[room * _WORDS - 2]
-        regions += len(portion) // _WORDS
-    return regions, end
+        have = regions + len(portion) // _WORDS
+        for full in range(VECTOR, have + 1, VECTOR):
+            stop = portion[(full - regions) * _WORDS - 2]
+            if address < stop < end:
+                return Scanned(start, stop, VECTOR)
+            if stop <= address:
+                # The vector was full below the page that missed: the next window begins there.
+                start = stop
+        regions = have % VECTOR
+    return Scanned(start, end, regions)

@@ -40,6 +40,13 @@ class WindowStore:
                 return None
         return None
 
+    def all_at(self, address: int) -> list[Window]:
+        """The windows that have the page at `address`, more than one where they overlap; `at`'s first."""
+        window = self.at(address)
+        if window is None or not self._overlaps:
+            return [] if window is None else [window]
+        return [w for w in reversed(self._windows) if w.start <= address < w.end]
+
     def next_start(self, address: int) -> int | None:
         """Where the first window above `address` starts."""
         index = bisect_right(self._starts, address)

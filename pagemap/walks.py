@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from pagemap.errors import UsageError
 from pagemap.viewport import Viewport
-from pagemap.vma import PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,9 +91,8 @@ def walk(cache: PagemapCache, name: str, *, rows: int = ROWS, steps: int | None 
 
 
 def _dump(cache: PagemapCache) -> Iterator[float]:
-    pages = cache.space.page_count
+    total = cache.space.page_count
     done = 0
-    for start, end in cache.space.mapped_ranges(0, cache.address_limit):
-        for served in cache.lookup_range(start, end):
-            done += (served.end - served.start) // PAGE_SIZE
-            yield done / pages
+    for _, pages in cache.lookup_mapped(0, cache.address_limit):
+        done += pages
+        yield done / total

@@ -105,7 +105,7 @@ class VmaList(VirtualList):
         swapped = _share(share.swapped if share else None, vma.pages)
         kind = self.component("vma--kind")
         segments = [
-            Segment(f"{f'{vma.start:012x}-{vma.end:012x}':.25} "),
+            Segment(fit(f"{vma.start:012x}-{vma.end:012x}", 25) + " "),
             Segment(f"{vma.perms} {size(vma.size):>6} "),
             Segment(f"{present:>4} ", self.component("vma--present")),
             Segment(f"{swapped:>4} ", self.component("vma--swapped" if share and share.swapped else "vma--dim")),

@@ -131,7 +131,7 @@ class BrowsingScreen(Screen[object]):
             self.session.close()
         self.session = session
         self._cache = CacheModel(session)
-        self._cursor_address = None
+        self._cursor_address = session.space.starts[0] if len(session.space) else None
         self._say("")
         self._show_gone()
         self.query_one(ProcessPane).mark(source.identity.pid)

@@ -3,9 +3,11 @@
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from textual import events
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import WorkerCancelled
 
@@ -23,6 +25,7 @@ from widgets.page_list import PageList
 from widgets.process_list import ProcessList
 from widgets.prompt import Prompt
 
+_ROUNDS = 5
 NEVER = 3_600.0
 """An interval after which no test is still there: refreshes are called for."""
 
@@ -43,6 +46,10 @@ class Driver:
     def __init__(self, app: PagelensApp, pilot: Pilot[int]) -> None:
         self.app = app
         self.pilot = pilot
+
+    def shows(self, screen: type[Screen[Any]]) -> bool:
+        """Whether the topmost screen is one of this kind."""
+        return isinstance(self.app.screen, screen)
 
     @property
     def session(self) -> Session:
@@ -111,17 +118,26 @@ class Driver:
         return [line.split()[0] for line in text(self.processes).splitlines()[1:] if line.strip()]
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys, by Textual's names, one after the other."""
+        # Pilot's own press waits until the process seems idle, which takes 60 ms and is a guess.
+        for key in keys:
+            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await self._drain()
         await self.settle()
 
     async def settle(self) -> None:
         """Until every message is handled and every worker done."""
-        await self.pilot.pause()
+        await self._drain()
         while pending := [worker for worker in self.app.workers if not worker.is_finished]:
             # A newer worker of the same group takes an older one's place.
             with suppress(WorkerCancelled):
                 await self.app.workers.wait_for_complete(pending)
-            await self.pilot.pause()
+            await self._drain()
+
+    async def _drain(self) -> None:
+        # Each round empties all queues once; a message that bubbles up from a pane to the app lies in a few.
+        for _ in range(_ROUNDS):
+            await self.pilot.pause(0)
 
     async def ask(self, key: str, answer: str, *, enter: bool = True) -> None:
         """Open a prompt with a key, put text in place of what stands there, and press enter."""

@@ -10,7 +10,7 @@ from app import keys as shown_keys
 from app.screens import help as help_module
 from app.screens.explorer import ExplorerScreen
 from app.screens.help import HelpScreen
-from app.tui import PagelensApp
+from app.tui import THEMES, PagelensApp
 from tests.explorer import synthetic
 from tests.explorer.driving import Driver, explore, text
 from tests.explorer.synthetic import Synthetic
@@ -36,10 +36,10 @@ class TestHelp:
         async with explore(Synthetic()) as driver:
             before = driver.counted
             await driver.press(key)
-            assert isinstance(driver.app.screen, HelpScreen)
+            assert driver.shows(HelpScreen)
             assert "pagelens: a process's memory" in text(driver.app.screen.query_one(ChoiceList))
             await driver.press(leave)
-            assert driver.app.screen is driver.app.explorer
+            assert driver.shows(ExplorerScreen)
             assert driver.counted == before
 
     async def test_scrolls_to_its_end(self) -> None:
@@ -83,14 +83,14 @@ async def test_the_palette_does_what_the_key_does() -> None:
     async with explore(Synthetic()) as driver:
         assert driver.session.cache.windows
         await driver.press("ctrl+p")
-        assert isinstance(driver.app.screen, CommandPalette)
+        assert driver.shows(CommandPalette)
         await driver.pilot.press(*"flush")
         while driver.app.screen.query_one("CommandList").option_count != 1:  # type: ignore[attr-defined]  # private class
             await driver.pilot.pause()
         await driver.press("enter")
         while driver.session.cache.windows:
             await driver.pilot.pause()
-        assert driver.app.screen is driver.app.explorer
+        assert driver.shows(ExplorerScreen)
 
 
 class TestFocus:
@@ -133,7 +133,7 @@ class TestFocus:
 
 
 async def test_a_click_on_a_key_is_the_key() -> None:
-    async with explore(Synthetic()) as driver:
+    async with explore(Synthetic(), size=(132, 40)) as driver:
         bar = driver.app.explorer.query_one(KeyBar)
         at = text(bar).index("pause")
         await driver.pilot.click(bar, offset=(at, 0))
@@ -141,15 +141,15 @@ async def test_a_click_on_a_key_is_the_key() -> None:
         assert "paused" in driver.panel
         await driver.pilot.click(bar, offset=(text(bar).index("help"), 0))
         await driver.settle()
-        assert isinstance(driver.app.screen, HelpScreen)
+        assert driver.shows(HelpScreen)
 
 
 async def test_light_and_dark() -> None:
     async with explore(Synthetic()) as driver:
-        assert driver.app.current_theme.dark
+        assert driver.app.theme == THEMES["dark"]
         dark = colours(driver)
         await driver.press("t")
-        assert not driver.app.current_theme.dark
+        assert driver.app.theme == THEMES["light"]
         assert colours(driver) != dark
         await driver.press("t")
         assert colours(driver) == dark

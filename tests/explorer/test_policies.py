@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from app.screens.explorer import ExplorerScreen
 from app.screens.policy import PolicyScreen
 from pagemap.policies import POLICIES, make_policy
 from tests.explorer.driving import Driver, explore, text
@@ -18,13 +19,12 @@ from widgets.choice_list import ChoiceList
 async def choose(driver: Driver, name: str, *keys: str) -> None:
     """Open the policy screen, go to a policy, press keys there, and take it."""
     await driver.press("p")
-    screen = driver.app.screen
-    assert isinstance(screen, PolicyScreen)
-    choices = screen.query_one(ChoiceList)
+    assert driver.shows(PolicyScreen)
+    choices = driver.app.screen.query_one(ChoiceList)
     rows = [strip.text.strip() for strip in choices.render_lines(choices.size.region)[1:]]
     at = next(i for i, row in enumerate(rows) if re.match(rf"{name}\b", row)) + choices.top
     await driver.press(*["down" if at > choices.cursor else "up"] * abs(at - choices.cursor), *keys, "enter")
-    assert driver.app.screen is driver.app.explorer
+    assert driver.shows(ExplorerScreen)
 
 
 def pages_of(driver: Driver) -> int:

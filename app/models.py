@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pagemap.vma import PAGE_SIZE
 from widgets.cache_panel import HISTORY, CacheFacts
-from widgets.numbers import count, size
+from widgets.numbers import count, duration, size
 from widgets.page_list import PageLine
 from widgets.ruler import near, near_scale, whole
 from widgets.shadow_table import Cost
@@ -149,8 +149,9 @@ class CacheModel:
         gaps = window.end - window.start - covered
         used = window.used.count(1)
         return (
-            f"window {window.number}: {window.reason} miss at {window.missed_at:#x}. {window.why}. "
-            f"{size(covered)} covered, {size(gaps)} of gaps, {count(used)} of {count(len(window.used))} entries used"
+            f"{window.reason} miss at {window.missed_at:#x}. {window.why}: {size(covered)} covered, {size(gaps)} of "
+            f"gaps; {count(used)} of {count(len(window.used))} entries used, read {duration(cache.age(window))} ago "
+            f"(window {window.number}, {window.start:#x}-{window.end:#x})"
         )
 
     def costs(self) -> list[Cost]:

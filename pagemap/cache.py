@@ -66,7 +66,7 @@ class PagemapCache:
         self.clock: Final = clock
         self._timer: Final = timer
         self.counters = Counters()
-        self.events: Final = EventLog()
+        self.events = EventLog()
         self.last_miss: Event | None = None
         self.last_fill: Event | None = None
         self._reader: Final = reader
@@ -159,7 +159,7 @@ class PagemapCache:
             if window.counted:
                 self.counters.entries_used += window.use(address, stop)
             if hits:
-                self.events.hit(self.clock(), stop - hits * PAGE_SIZE, stop, hits, window.number)
+                self.events.hit(self.clock, stop - hits * PAGE_SIZE, stop, hits, window.number)
             yield Served(address, stop, window, missed)
             address = stop
 
@@ -197,7 +197,7 @@ class PagemapCache:
             if window.counted:
                 self.counters.entries_used += self._use(window, address, stop, pages)
             if hits:
-                self.events.hit(self.clock(), address + PAGE_SIZE if missed else address, stop, hits, window.number)
+                self.events.hit(self.clock, address + PAGE_SIZE if missed else address, stop, hits, window.number)
             yield Served(address, stop, window, missed), pages
             address = stop
 

@@ -8,6 +8,7 @@ from pagemap.entry import ENTRY_BYTES
 from pagemap.reader import MAX_READ
 from pagemap.source import Reading
 from pagemap.vma import PAGE_SIZE
+from pagemap.window import blank
 
 
 class CountingReader:
@@ -19,15 +20,15 @@ class CountingReader:
 
     def __init__(self, limit: int) -> None:
         self.address_limit: Final = limit
-        self._zeros = memoryview(bytes(ENTRY_BYTES)).cast("Q")
+        self._zeros = blank(1)
 
     def read(self, start: int, end: int) -> Reading:
         """As many entries as there are below the limit; the preads are those a real reader would make."""
         wanted = (end - start) // PAGE_SIZE
         pages = max(0, (min(end, self.address_limit) - start) // PAGE_SIZE)
         if pages > len(self._zeros):
-            # One buffer for all: zeroes that nobody writes to cost no memory.
-            self._zeros = memoryview(bytes(pages * ENTRY_BYTES)).cast("Q")
+            # One buffer for all. It is writable so that a cache that re-reads a part writes that, and copies nothing.
+            self._zeros = blank(pages)
         full, rest = divmod(pages * ENTRY_BYTES, MAX_READ)
         short = pages < wanted
         # A read that meets the limit comes back short, and another that gives 0 bytes says that it is the end.

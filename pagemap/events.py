@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RING: Final = 10_000
 """Events kept."""
@@ -74,24 +74,32 @@ class EventLog:
 
     def __init__(self, size: int = RING) -> None:
         self._ring: deque[Event] = deque(maxlen=size)
+        self._run: Event | None = None
         self.total = 0
         """Events since the beginning, also those that have left the ring."""
 
     def add(self, time: float, kind: str, start: int, end: int, reason: str = "", **facts: Any) -> Event:
         """Append an event."""
+        self._run = None
         self.total += 1
         event = Event(self.total, time, kind, start, end, reason, **facts)
         self._ring.append(event)
         return event
 
-    def hit(self, time: float, start: int, end: int, count: int, window: int) -> None:
-        """Count `count` hits on pages `[start, end)` of a window, joined to the run under way if it is the same's."""
-        last = self._ring[-1] if self._ring else None
-        if last is not None and last.kind == "hit" and last.window == window:
-            last.count += count
-            last.start, last.end = min(last.start, start), max(last.end, end)
+    def hit(self, clock: Callable[[], float], start: int, end: int, count: int, window: int) -> None:
+        """Count `count` hits on pages `[start, end)` of a window, joined to the run under way if it is the same's.
+
+        It is called at every lookup, so the usual case does nothing but count; the time is that of the run's beginning.
+        """
+        run = self._run
+        if run is not None and run.window == window:
+            run.count += count
+            if start < run.start:
+                run.start = start
+            if end > run.end:
+                run.end = end
             return
-        self.add(time, "hit", start, end, count=count, window=window)
+        self._run = self.add(clock(), "hit", start, end, count=count, window=window)
 
     def __len__(self) -> int:
         """Events in the ring."""
@@ -113,3 +121,4 @@ class EventLog:
     def clear(self) -> None:
         """Empty the ring; numbering goes on."""
         self._ring.clear()
+        self._run = None

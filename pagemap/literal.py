@@ -1,8 +1,8 @@
 """`seed --literal`: the 2014 CRIU patch, step by step over an address space, as events and without its consequences.
 
-Nothing is read. What the published code would have done is told instead; where it would crash, loop for ever or fail, an
-event of kind `defect` says so and the lookup ends there, with the window zapped. `policies.SeedPolicy` is the repaired
-one; docs/policies.md lists the defects. Implemented from the patch's behaviour, in its order of events.
+Nothing is read. What the published code would have done is told instead; where it would crash, loop for ever or fail,
+an event of kind `defect` says so and the lookup ends there, with the window zapped. `policies.SeedPolicy` is the
+repaired one; docs/policies.md lists the defects. Implemented from the patch's behaviour, in its order of events.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pagemap.cache import PagemapCache
 from pagemap.counting import CountingReader
 from pagemap.entry import ENTRY_BYTES
 from pagemap.errors import NotMappedError, NotWalkableError, UsageError
+from pagemap.literal_event import DEFECTS, KINDS, LiteralEvent
 from pagemap.policy import BLOCK, kib
 from pagemap.reader import MAX_READ
 from pagemap.vma import PAGE_SIZE
@@ -25,71 +26,10 @@ if TYPE_CHECKING:
 
     from pagemap.vma import AddressSpace
 
-KINDS: Final = ("init", "lookup", "hit", "try", "step", "gap", "summary", "fill", "defect")
-DEFECTS: Final = ("head???", "straddle", "untrimmed", "no-clamp", "recursion", "assert", "gap-rule", "forward-only")
-"""Short names of the patch's defects, in the order of their numbers, from 1."""
+__all__ = ["DEFECTS", "KINDS", "LiteralEvent", "LiteralSeed", "literal_events"]
 
 _WORD: Final = (1 << 64) - 1
 """Addresses are unsigned long: a window's end can wrap around."""
-
-
-@dataclass(frozen=True, slots=True)
-class LiteralEvent:
-    """One thing that the published patch does, or a defect that shows there.
-
-    Attributes:
-        kind: One of `KINDS`.
-        text: What happens, in one sentence.
-        address: The address that is looked up; for a run of hits the first.
-        start: The window's first address at that moment; 0 with `end` 0 when it is zapped.
-        end: The first address after it.
-        vma: For a step the VMA that is looked at, as first address and first address after it.
-        count: For a hit, how many lookups in a row it stands for.
-        pages: For `init`, pages that the buffer has entries for.
-        size: For `init`, bytes of address space it covers; for a fill, bytes of entries to read.
-        nr_vmas: For a summary, VMAs taken.
-        covered: For a summary, bytes in them.
-        gap: For a summary, bytes between them; for a gap, what these would have come to.
-        number: For a defect its number, 1 to 8.
-        hidden: For a defect that something prevents from striking here.
-    """
-
-    kind: str
-    text: str
-    address: int | None = None
-    start: int | None = None
-    end: int | None = None
-    vma: tuple[int, int] | None = None
-    count: int | None = None
-    pages: int | None = None
-    size: int | None = None
-    nr_vmas: int | None = None
-    covered: int | None = None
-    gap: int | None = None
-    number: int | None = None
-    hidden: bool = False
-
-    @property
-    def name(self) -> str:
-        """A defect's short name, one of `DEFECTS`; empty for other events."""
-        return DEFECTS[self.number - 1] if self.number else ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The event as JSON-ready values: addresses as hexadecimal strings, what does not apply left out."""
-        values: dict[str, Any] = {"event": self.kind}
-        if self.number is not None:
-            values |= {"number": self.number, "name": self.name, "hidden": self.hidden}
-        low, high = self.vma or (None, None)
-        places = {"address": self.address, "start": self.start, "end": self.end, "vma_start": low, "vma_end": high}
-        values |= {name: f"{value:#x}" for name, value in places.items() if value is not None}
-        for name in ("count", "pages", "nr_vmas", "covered", "gap"):
-            value = getattr(self, name)
-            if value is not None:
-                values[name] = value
-        if self.size is not None:
-            values["bytes"] = self.size
-        values["text"] = self.text
-        return values
 
 
 @dataclass(slots=True)
@@ -153,25 +93,25 @@ class LiteralSeed:
         """The patch's hit test: it looks at the address alone."""
         return self.start <= address < self.end
 
-    def hits(self, start: int, count: int) -> Iterator[LiteralEvent]:
-        """Look up `count` mapped pages from `start` on, all of which the window holds.
+    def hits(self, start: int, stop: int) -> Iterator[LiteralEvent]:
+        """Look up the mapped pages of `[start, stop)`, which the window holds, in order.
 
         Yields:
             One event for all, and the straddle defect the first time that it strikes in this window.
         """
         self.failed = False
-        what = "hit: the window has the address" if count == 1 else f"{count:,} lookups in a row hit"
+        count = self.space.mapped_pages(start, stop)
+        what = "the window has the address" if count == 1 else f"{count:,} lookups in a row hit"
         yield self._event("hit", what, address=start, count=count)
         if self._straddler is None or self._overrun_told:
             return
         low, high = self.space.starts[self._straddler], self.space.ends[self._straddler]
-        last = start + (count - 1) * PAGE_SIZE
-        if last >= low:
+        if stop > low:
             self._overrun_told = True
             held, beyond = (self.end - low) // PAGE_SIZE, (high - self.end) // PAGE_SIZE
             text = (
-                f"hit in the VMA at {low:#x}, of which the window has {held:,} pages: "
-                f"a caller that goes on through the VMA takes {beyond:,} entries from beyond what was read"
+                f"hit in the VMA at {low:#x}, of which the window has {_many(held, 'page')}: a caller that goes on "
+                f"through the VMA takes {_many(beyond, 'page')} from beyond what was read"
             )
             yield self._defect(2, text, address=max(start, low))
 
@@ -195,7 +135,7 @@ class LiteralSeed:
         self.failed = False
         yield self._event("lookup", f"cache lookup of {page:#x}", address=page)
         if self.holds(page):
-            yield from self.hits(page, 1)
+            yield from self.hits(page, page + PAGE_SIZE)
             return
         if self.end and index + 1 == self.space.find(self.start):
             text = (
@@ -210,9 +150,10 @@ class LiteralSeed:
         walked = yield from self._walk(index)
         if walked.lost:
             return
+        vmas = _many(walked.taken, "VMA")
         yield self._event(
             "summary",
-            f"{walked.taken:,} VMAs, {kib(walked.covered)} covered, {kib(walked.gap)} of gaps",
+            f"{vmas} taken: {kib(walked.covered)} covered, {kib(walked.gap)} of gaps",
             nr_vmas=walked.taken,
             covered=walked.covered,
             gap=walked.gap,
@@ -294,13 +235,14 @@ class LiteralSeed:
 
     def _untrimmed(self, walked: _Walk) -> Iterator[LiteralEvent]:
         last = self.space.ends[walked.next - 1]
-        entries = (self.end - last) // PAGE_SIZE
+        # Of a VMA that straddles the end some pages are read, and later served: those are not for nothing.
+        entries = (self.end - last) // PAGE_SIZE - self.space.mapped_pages(last, self.end)
         if not entries:
             return
         why = "the list ends" if walked.next == len(self.space) else "the next VMA does not fit"
         text = (
             f"{why}, and the end stays where the buffer ends: {entries:,} of {(self.end - self.start) // PAGE_SIZE:,} "
-            "entries after the last VMA taken are read for nothing"
+            "entries lie after the last VMA taken, in no VMA, and are read for nothing"
         )
         yield self._defect(3, text, count=entries)
 
@@ -326,14 +268,14 @@ class LiteralSeed:
         if after is not None and self.space.starts[after] < self.end:
             self._straddler = after
             low, high = self.space.starts[after], self.space.ends[after]
+            lacking = _many((high - self.end) // PAGE_SIZE, "page")
             text = (
                 f"the VMA {low:#x}-{high:#x} straddles the window's end: a later lookup of its start hits, since "
-                "the test looks at the address alone, and its last "
-                f"{(high - self.end) // PAGE_SIZE:,} pages are not in the buffer"
+                f"the test looks at the address alone, but the buffer lacks {lacking} at its end"
             )
             yield self._defect(2, text, vma=(low, high))
         yield self._event("lookup", f"looks {page:#x} up again", address=page)
-        yield from self.hits(page, 1)
+        yield from self.hits(page, page + PAGE_SIZE)
 
     def _end(self, number: int, text: str, address: int | None = None) -> Iterator[LiteralEvent]:
         """A defect at which the lookup ends: the window that it was made with, then nothing held."""
@@ -396,9 +338,8 @@ def _dump(seed: LiteralSeed) -> Iterator[LiteralEvent]:
         if address >= seed.limit:
             return
         if seed.holds(address):
-            stop = min(seed.end, seed.limit)
-            yield from seed.hits(address, space.mapped_pages(address, stop))
-            address = stop
+            yield from seed.hits(address, seed.end)
+            address = seed.end
             continue
         yield from seed.lookup(address)
         address = space.ends[index] if seed.failed else address + PAGE_SIZE
@@ -409,7 +350,7 @@ def _look_up(seed: LiteralSeed, start: int, end: int) -> Iterator[LiteralEvent]:
     while start < end:
         if seed.holds(start):
             stop = min(end, seed.end)
-            yield from seed.hits(start, (stop - start) // PAGE_SIZE)
+            yield from seed.hits(start, stop)
             start = stop
             continue
         yield from seed.lookup(start)
@@ -440,3 +381,7 @@ class _Listener(PagemapCache):
         self.asked.append((start, end))
         window = Window(0, start, self._reader.read(start, end).entries, 0.0, "")
         yield Served(start, end, window, "")
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

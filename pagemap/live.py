@@ -135,15 +135,18 @@ class LiveProcess:
     def condition(self) -> str:
         """Empty while the address space that was opened lives, else what became of the target."""
         pid = self._identity.pid
+        # Any address will do: a living address space has an entry, of 0, also where nothing is mapped.
+        if self._reader.alive(0):
+            return ""
         try:
             stat: Stat = read_stat(pid, self._dir)
         except PagelensError:
             return self._after_death(pid)
         if stat.state in "ZX":
             return f"process {pid} has exited and is a zombie"
-        if self._space is not None and len(self._space) and not self._reader.alive(self._space.starts[0]):
-            return f"process {pid} has become another program (exec): now {stat.name}"
-        return ""
+        if stat.exiting:
+            return f"process {pid} is exiting"
+        return f"process {pid} has become another program (exec): now {stat.name}"
 
     def _after_death(self, pid: int) -> str:
         try:
@@ -151,7 +154,7 @@ class LiveProcess:
         except NoSuchProcessError:
             return f"process {pid} has exited"
         if successor.start_time == self._identity.start_time:
-            return ""
+            return f"process {pid} is exiting"
         return f"process {pid} has exited, and its PID was given to another process, {successor.name}"
 
     def close(self) -> None:

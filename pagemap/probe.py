@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from pagemap.entry import ENTRY_BYTES, PFN_MASK, PRESENT, SOFT_DIRTY
-from pagemap.errors import NoSuchProcessError
+from pagemap.errors import PagelensError
 from pagemap.finding import Finding, missing
 from pagemap.process import check_system, read_stat
 from pagemap.state import Visibility
@@ -119,16 +119,14 @@ def _other_users() -> Finding:
     name = "other users"
     mine = os.geteuid()
     others = denied = 0
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
+    for number in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if entry.stat().st_uid == mine or read_stat(int(entry.name)).memoryless:
+            if os.stat(f"/proc/{number}").st_uid == mine or read_stat(int(number)).memoryless:
                 continue
-        except (OSError, NoSuchProcessError):
+        except (OSError, PagelensError):
             continue
         others += 1
-        if not _readable(f"/proc/{entry.name}/pagemap"):
+        if not _readable(f"/proc/{number}/pagemap"):
             return Finding(name, available=True, detail="processes of other users can be read")
         denied += 1
         if denied >= _TRIES:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _PF_KTHREAD: Final = 0x00200000
 """include/linux/sched.h: the task is a kernel thread."""
+_PF_EXITING: Final = 0x00000004
+"""include/linux/sched.h: the task is getting shut down."""
 
 KERNEL_THREAD: Final = "kernel thread: it has no user memory"
 ZOMBIE: Final = "zombie: it has exited and has no memory, its parent has not yet collected it"
@@ -39,6 +41,8 @@ class Stat(NamedTuple):
     kernel_thread: bool
     start_time: int
     """Clock ticks from boot."""
+    exiting: bool
+    """It has begun to exit: its address space goes before it becomes a zombie."""
 
     @property
     def memoryless(self) -> str:
@@ -135,6 +139,7 @@ def read_stat(pid: int, dir_fd: int | None = None) -> Stat:
         ppid=int(fields[1]),
         kernel_thread=bool(int(fields[6]) & _PF_KTHREAD),
         start_time=int(fields[19]),
+        exiting=bool(int(fields[6]) & _PF_EXITING),
     )
 
 

@@ -25,6 +25,9 @@ Range = tuple[int, int]
 STEPS: Final = 100_000
 """Steps that a session remembers."""
 _FORMAT: Final = "pagelens-scroll"
+_REMEDY: Final = "save one with w in the explorer"
+_DAMAGE: Final = (ValueError, TypeError, IndexError, OverflowError, RecursionError)
+"""What taking a damaged line apart can raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +91,42 @@ def load(path: Path) -> Recording:
     """
     try:
         lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise UsageError(f"cannot read {str(path)!r}", getattr(exc, "strerror", None) or "not a recording") from exc
+    except OSError as exc:
+        raise UsageError(f"cannot read {str(path)!r}", exc.strerror or str(exc)) from exc
+    except UnicodeDecodeError as exc:
+        line = exc.object.count(b"\n", 0, exc.start) + 1
+        raise UsageError(f"{str(path)!r} is no recorded scroll", f"line {line}: not ASCII", _REMEDY) from exc
     try:
         head = json.loads(lines[0])
         if head["format"] != _FORMAT or head["version"] != 1 or head["page_size"] != PAGE_SIZE:
             raise ValueError("not a recording of this version and page size")
-        space = AddressSpace(head["maps"].encode("utf-8", "surrogateescape"))
+        if not isinstance(head["maps"], str):
+            raise TypeError("the maps are no text")
+        space = _space(head["maps"].encode("utf-8", "surrogateescape"))
         name, limit = str(head["name"]), int(head["limit"], 16)
-    except (ValueError, KeyError, TypeError, IndexError) as exc:
-        raise UsageError(
-            f"{str(path)!r} is no recorded scroll", f"line 1: {exc}", "save one with w in the explorer"
-        ) from exc
+        if limit <= 0 or limit % PAGE_SIZE:
+            raise ValueError("the address limit is not whole pages")
+    except (*_DAMAGE, KeyError) as exc:
+        why = f"{exc} is missing" if isinstance(exc, KeyError) else exc
+        raise UsageError(f"{str(path)!r} is no recorded scroll", f"line 1: {why}", _REMEDY) from exc
     steps = [_step(path, number, line) for number, line in enumerate(lines[1:], 2)]
     return Recording(name, space, limit, steps)
+
+
+def _space(text: bytes) -> AddressSpace:
+    """The VMAs, each looked at: all arithmetic over them relies on their order."""
+    space, last = AddressSpace(text), 0
+    for vma in space:
+        if (vma.start | vma.end) % PAGE_SIZE or not last <= vma.start < vma.end:
+            raise ValueError(f"VMA {vma.index + 1} of the maps is out of order or not whole pages")
+        last = vma.end
+    return space
 
 
 def _step(path: Path, number: int, line: str) -> list[Range]:
     try:
         ranges = [(int(start, 16), int(end, 16)) for start, end in json.loads(line)]
-    except (ValueError, TypeError) as exc:
+    except _DAMAGE as exc:
         raise UsageError(f"{str(path)!r} is damaged", f"line {number}: {exc}") from exc
     if any(start % PAGE_SIZE or end % PAGE_SIZE or not 0 <= start < end for start, end in ranges):
         raise UsageError(f"{str(path)!r} is damaged", f"line {number}: a range is empty or not whole pages")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from pagemap.scan import ScanRequest
 from pagemap.vma import PAGE_SIZE
-from pagemap.window import Window
+from pagemap.window import Window, blank
 
 if TYPE_CHECKING:
     from array import array
@@ -56,7 +56,7 @@ class RegionWindow(Window):
 
     def __init__(self, number: int, plan: Plan, scanned: Scanned, filled_at: float) -> None:
         pages = (scanned.end - scanned.start) // PAGE_SIZE
-        super().__init__(number, scanned.start, memoryview(bytearray(pages * 8)).cast("Q"), filled_at, plan.why)
+        super().__init__(number, scanned.start, blank(pages), filled_at, plan.why)
         self.known = bytearray(pages)
         self.regions = scanned.regions
         self.partial = (scanned.start, scanned.end) != (plan.start, plan.end)

@@ -5,8 +5,10 @@ The explorer's page list and the walks of `pagelens cache` scroll the same `View
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pagemap.errors import NotWalkableError, PagelensError, ReadFailedError, TargetGoneError
@@ -104,11 +106,7 @@ class Viewport:
             space: The VMAs now; the cache has them already.
             changed: Byte ranges of the VMAs that changed, as `PagemapCache.set_space` gives them.
         """
-        kept = {
-            row.address: row
-            for row in self.rows
-            if not row.header and not any(start <= row.address < end for start, end in changed)
-        }
+        kept = {row.address: row for row in self.rows if not row.header and not _holds(changed, row.address)}
         anchor = self.rows[0] if self.rows else None
         top = self.top
         if anchor is not None:
@@ -175,6 +173,12 @@ class Viewport:
         if self.looked_up and self.looked_up[-1][1] == start:
             start = self.looked_up.pop()[0]
         self.looked_up.append((start, end))
+
+
+def _holds(ranges: list[tuple[int, int]], address: int) -> bool:
+    """Whether one of the ranges, which are in order and disjoint, holds the address."""
+    index = bisect_right(ranges, address, key=itemgetter(0)) - 1
+    return index >= 0 and address < ranges[index][1]
 
 
 def _runs(pages: dict[int, PageRow]) -> Iterator[tuple[int, int]]:

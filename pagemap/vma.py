@@ -160,7 +160,7 @@ class AddressSpace:
         starts = list(map(int, [h[0] for h in heads], repeat(16)))
         ends = list(map(int, [h[1] for h in heads], repeat(16)))
         lines = chunk.split(b"\n")[: len(heads)]
-        if len(heads) != chunk.count(b"\n"):
+        if len(heads) != chunk.count(b"\n") or not chunk.endswith(b"\n"):
             raise ValueError("not the text of a maps file")
         self.starts.extend(starts)
         self.ends.extend(ends)
@@ -241,7 +241,7 @@ class AddressSpace:
     def mapped_ranges(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """The parts of `[start, end)` that lie in VMAs, in order; adjacent VMAs give one range each."""
         for index in range(self.first_ending_after(start), len(self)):
-            if self.starts[index] >= end:
+            if self.starts[index] >= end or start >= end:
                 return
             yield max(start, self.starts[index]), min(end, self.ends[index])
 

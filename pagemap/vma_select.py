@@ -18,8 +18,6 @@ SORTS: Final = ("address", "size", "perms", "kind", "name")
 """What VMAs can be sorted by."""
 _PERMS: Final = re.compile(r"[rwxps.?-]{1,4}\Z")
 
-Test = "Callable[[bytes], bool]"
-
 
 def select(
     space: AddressSpace, text: str = "", sort: str = "address", *, descending: bool = False
@@ -83,5 +81,5 @@ def _perms_test(value: str) -> Callable[[bytes], bool]:
     if len(value) == 4:
         shape = re.compile(value.replace("?", ".").encode())
         return lambda line: bool(shape.match(line.split(None, 2)[1]))
-    letters = value.encode()
+    letters = value.replace(".", "").replace("?", "").encode()
     return lambda line: all(letter in line.split(None, 2)[1] for letter in letters)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import mmap
+from typing import Final, NamedTuple
 
+from pagemap.entry import ENTRY_BYTES
 from pagemap.vma import PAGE_SIZE
+
+
+_LARGE: Final = 1 << 20
+
+
+def blank(pages: int) -> memoryview:
+    """Writable entries, all 0; many take memory only where they are written."""
+    size = pages * ENTRY_BYTES
+    if size < _LARGE:
+        return memoryview(bytearray(size)).cast("Q")
+    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)).cast("Q")
 
 
 class Window:

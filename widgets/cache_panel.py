@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
@@ -72,7 +73,6 @@ class CachePanel(LineWidget):
         "panel--view",
         *(f"panel--window-{n}" for n in range(WINDOW_COLOURS)),
     }
-    LINES: Final = 6
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -96,8 +96,8 @@ class CachePanel(LineWidget):
             return Strip(
                 [Segment(fit("Cache" if y == 0 else "", width), self.component("panel--title"))] if y == 0 else []
             )
-        makers = (self._title, self._lookups, self._fills, self._near, self._whole, self._story)
-        return Strip(makers[y](facts, width) if y < len(makers) else [])
+        makers = (self._title, self._lookups, self._fills, self._near, self._whole)
+        return Strip(makers[y](facts, width) if y < len(makers) else self._story(facts, width, y - len(makers)))
 
     def _title(self, facts: CacheFacts, width: int) -> list[Segment]:
         held = f"{count(facts.held)} held"
@@ -168,8 +168,11 @@ class CachePanel(LineWidget):
             segments.append(Segment("".join(cell.glyph for cell in run), style))
         return segments
 
-    def _story(self, facts: CacheFacts, width: int) -> list[Segment]:
-        return [Segment(fit(clean(facts.story), width), self.component("panel--dim"))]
+    def _story(self, facts: CacheFacts, width: int, line: int) -> list[Segment]:
+        """The story in as many lines as the panel has left."""
+        room = max(1, self.size.height - 5)
+        lines = wrap(clean(facts.story), max(20, width), max_lines=room, placeholder=" …")
+        return [Segment(lines[line], self.component("panel--dim"))] if line < len(lines) else []
 
 
 def sparkline(history: Sequence[tuple[int, int]], width: int) -> str:

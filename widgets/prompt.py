@@ -13,10 +13,7 @@ from textual.widgets import Input
 class Prompt(Input):
     """Asks for one line; enter gives it, escape calls it off.
 
-    Args:
-        purpose: What the answer is for; comes back with it.
-        question: Shown while nothing is typed.
-        value: What stands there at first.
+    There is one for all questions, hidden in between.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
@@ -39,9 +36,23 @@ class Prompt(Input):
         purpose: str
         """What it was for."""
 
-    def __init__(self, purpose: str, question: str, value: str = "") -> None:
-        super().__init__(value, placeholder=question, id="prompt", compact=True)
-        self._purpose = purpose
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, compact=True)
+        self._purpose = ""
+
+    def ask(self, purpose: str, question: str, value: str = "") -> None:
+        """Show itself with a question.
+
+        Args:
+            purpose: What the answer is for; comes back with it.
+            question: Shown while nothing is typed.
+            value: What stands there at first.
+        """
+        self._purpose, self.placeholder = purpose, question
+        with self.prevent(Input.Changed):
+            self.value = value
+        self.cursor_position = len(value)
+        self.display = True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say what is typed so far."""

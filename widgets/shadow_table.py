@@ -53,7 +53,7 @@ class ShadowTable(LineWidget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._costs: Sequence[Cost] = ()
-        self._title = "the same lookups under each policy"
+        self._title = "shadows: they never read"
 
     def show(self, costs: Sequence[Cost], title: str | None = None) -> None:
         """Draw these costs."""

@@ -39,6 +39,8 @@ MIN_WIDTH: Final = 80
 MIN_HEIGHT: Final = 24
 WIDE: Final = 120
 """Columns from which the process list stands at the left, over the whole height."""
+TALL: Final = 32
+"""Lines from which the cache panel has room for the whole story of a window."""
 _SHADOW_SECONDS: Final = 0.05
 _MANY_VMAS: Final = 2_000
 """VMAs from which the maps are read in a thread: below, reading takes less than handing over."""
@@ -59,6 +61,7 @@ class BrowsingScreen(Screen[object]):
     ) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
         self._source = source
         self._policy = policy
         self._interval = interval
@@ -90,6 +93,8 @@ class BrowsingScreen(Screen[object]):
         """Fill the panes and start the clock."""
         # Before the first layout, not after it: a row that is visible for a moment is looked up.
         self.set_class(self.app.size.width >= WIDE, "-wide")
+        self.set_class(self.app.size.width < WIDE, "-narrow")
+        self.set_class(self.app.size.height >= TALL, "-tall")
         self.query_one(KeyBar).show(KEYS)
         if self._source is not None:
             source, self._source = self._source, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
     from pagemap.policies import Policy
     from widgets.prompt import Prompt
-    from widgets.virtual_list import VirtualList
+
+
+_FILTERED: Final[dict[str, type[ProcessPane | VmaPane | EventsPane]]] = {
+    "processes": ProcessPane,
+    "vmas": VmaPane,
+    "events": EventsPane,
+}
 
 
 class ExplorerScreen(BrowsingScreen):
@@ -169,12 +175,14 @@ class ExplorerScreen(BrowsingScreen):
     def _ask(self, purpose: str, question: str, value: str = "") -> None:
         from widgets.prompt import Prompt
 
-        for old in self.query(Prompt):
-            old.remove()
-        prompt = Prompt(purpose, question, value)
+        prompt = next(iter(self.query(Prompt)), None)
+        if prompt is None:
+            prompt = Prompt(id="prompt")
+            self.mount(prompt)
+        prompt.ask(purpose, question, value)
         self.query_one(KeyBar).display = False
-        self.mount(prompt)
-        prompt.focus()
+        # Not `prompt.focus()`, which takes effect later: the next key may be here already.
+        self.set_focus(prompt)
 
     def on_prompt_answered(self, message: Prompt.Answered) -> None:
         """Filters work while they are typed; an address counts when it is complete."""
@@ -216,16 +224,16 @@ class ExplorerScreen(BrowsingScreen):
     def on_prompt_cancelled(self, message: Prompt.Cancelled) -> None:
         """Leave things as they were; a filter is taken off."""
         self._close_prompt(message.purpose)
-        self.action_clear()
+        self._say("")
+        if message.purpose in _FILTERED:
+            self.query_one(_FILTERED[message.purpose]).filter("")
 
     def _close_prompt(self, purpose: str) -> None:
         from widgets.prompt import Prompt
 
-        for prompt in self.query(Prompt):
-            prompt.remove()
+        self.query_one(Prompt).display = False
         self.query_one(KeyBar).display = True
-        panes: dict[str, type[VirtualList]] = {"processes": ProcessPane, "vmas": VmaPane, "events": EventsPane}
-        self.query_one(panes.get(purpose, PageList)).focus()
+        self.set_focus(self.query_one(_FILTERED.get(purpose, PageList)))
 
     def action_clear(self) -> None:
         """Take the filter off the list that has the focus, and the message away."""

@@ -34,7 +34,7 @@ def page_lines(terminal: Terminal) -> list[str]:
     assert place is not None, terminal.text
     left, top = place
     # Read by cells: a wide character would shift what stands right of it in the text.
-    lines = []
+    lines: list[str] = []
     for y in range(top + 1, len(terminal.screen)):
         line = "".join(terminal.cell(x, y).data for x in range(left, len(terminal.screen[0])))
         if line.startswith("Cache  "):
@@ -67,3 +67,19 @@ def colours(raw: bytes) -> set[bytes]:
         if any(30 <= code <= 38 or 40 <= code <= 48 or 90 <= code <= 107 for code in codes):
             found.add(sequence)
     return found
+
+
+def ask(terminal: Terminal, key: str, answer: str) -> None:
+    """Press a key that asks for something, and answer once the prompt is there."""
+    terminal.send(key)
+    # Keys typed before a pane has handled the first one go to that pane, too.
+    terminal.wait_for(lambda t: re.match(r" (go to|show) ?\S", t.screen[-1]))
+    terminal.write(answer)
+    terminal.wait_for(lambda t: answer in t.screen[-1])
+    terminal.send("enter")
+    terminal.wait_for(keys_shown)
+
+
+def keys_shown(terminal: Terminal) -> bool:
+    """Whether the last line shows the keys, and no prompt."""
+    return terminal.screen[-1].rstrip().endswith("q quit")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.e2e.running import check, counted, page_lines, page_rows, pagelens, run
+from tests.e2e.running import ask, check, counted, page_lines, page_rows, pagelens, run
 from tests.explorer.expected import BLOCK, Counted, Explored
 from tests.kit.kernel import PAGE, process_state
 from tests.kit.syscalls import Strace, have_strace
@@ -106,6 +106,22 @@ def one_line(terminal: Terminal) -> str:
     return "".join(terminal.screen).strip()
 
 
+def driven(terminal: Terminal) -> int:
+    """The address of the page list's row under the cursor, which is drawn in reverse."""
+    place = terminal.find("win address")
+    assert place is not None
+    left, top = place
+    y = next(y for y in range(top + 1, len(terminal.screen)) if terminal.cell(left + 5, y).reverse)
+    return int(terminal.screen[y][left + 4 : left + 18], 16)
+
+
+def step_down(terminal: Terminal) -> None:
+    """Press down, and wait until the cursor has moved."""
+    before = driven(terminal)
+    terminal.send("down")
+    terminal.wait_for(lambda t: driven(t) != before)
+
+
 @pytest.mark.skipif(not have_strace, reason="strace is not installed; a test in memory counts the same reads")
 def test_within_a_window_nothing_is_read_and_crossing_costs_one_pread() -> None:
     with Target.spawn() as target:
@@ -114,17 +130,11 @@ def test_within_a_window_nothing_is_read_and_crossing_costs_one_pread() -> None:
         with pagelens(target.pid, "--paused") as terminal:
             terminal.wait_for(counted)
             height = len(page_lines(terminal))
-            terminal.send("g")
-            terminal.write(f"{border - 2 * height * PAGE:#x}\r")
-            terminal.wait_for(lambda t: page_rows(t) and page_rows(t)[0].address > area.start)
+            ask(terminal, "g", f"{border - 2 * height * PAGE:#x}")
             last = border - PAGE
             with Strace(terminal.pid) as trace:
-                for _ in range(3 * height):
-                    if page_rows(terminal)[-1].address == last:
-                        break
-                    before = page_rows(terminal)
-                    terminal.send("down")
-                    terminal.wait_frame()
+                while page_rows(terminal)[-1].address < last:
+                    step_down(terminal)
                 terminal.send("pageup")
                 terminal.wait_for(lambda t: page_rows(t)[-1].address == last - height * PAGE)
                 terminal.send("pagedown")
@@ -155,8 +165,7 @@ def test_the_live_refresh_shows_what_changes() -> None:
         area = target.do("untouched", pages=64)
         with pagelens(target.pid, "--interval", "0.1") as terminal:
             terminal.wait_for(counted)
-            terminal.send("g")
-            terminal.write(f"{area.start:x}\r")
+            ask(terminal, "g", f"{area.start:x}")
             terminal.wait_for(re.compile(rf"{area.page(2):#x} · absent"))
             before = counted(terminal)
             target.do("write", start=area.page(2), end=area.page(3))

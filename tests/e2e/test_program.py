@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import colours, counted, page_lines, page_rows, pagelens, run
+from tests.e2e.running import ask, colours, counted, page_lines, page_rows, pagelens, run
 from tests.explorer.expected import Explored
-from tests.kit.kernel import kernel_thread
+from tests.kit.kernel import kernel_thread, stat
 from tests.kit.launch import CAP_SYS_ADMIN
 from tests.kit.system import missing, needs_root
 from tests.kit.targets import NOBODY, Target
@@ -25,14 +25,21 @@ TAKEN = {1049, 1000, 1002, 1003, 1006, 1015, 2004, 1004}
 
 def choose_process(terminal: Terminal, pid: int) -> None:
     """Filter the process list, which has the focus, down to one, and open that."""
+    name = stat(pid)[1].decode(errors="replace")
     terminal.wait_for(lambda t: "reading the process list" not in t.text)
-    terminal.send("/")
-    terminal.wait_for("show processes with")
-    terminal.write(f"{pid}")
-    terminal.wait_for(re.compile(rf"^ *{pid} ", re.MULTILINE))
+    ask(terminal, "/", f"{pid} {name}" if name.isalnum() else f"{pid} target_main")
+    terminal.wait_for(lambda t: listed(t) == [str(pid)])
     terminal.send("enter")
-    terminal.wait_for(re.compile(r"quit"))
-    terminal.send("enter")
+
+
+def listed(terminal: Terminal) -> list[str]:
+    """The PIDs in the process list, which stands at the left."""
+    found = []
+    for line in terminal.screen[2:]:
+        if line.startswith("win address") or not (pid := re.match(r" *(\d+) ", line)):
+            break
+        found.append(pid[1])
+    return found
 
 
 def test_begins_with_the_processes_and_quits_clean(target: Target) -> None:
@@ -63,13 +70,9 @@ def test_other_ways_to_quit(target: Target, key: str) -> None:
 def test_a_click_opens_a_process(target: Target) -> None:
     with pagelens(cols=132, rows=40) as terminal:
         terminal.wait_for(lambda t: "reading the process list" not in t.text)
-        terminal.send("/")
-        terminal.wait_for("show processes with")
-        terminal.write(f"{target.pid} target_main")
-        terminal.wait_for(lambda t: t.find(f"{target.pid} ") is not None and len(listed(t)) == 1)
-        place = terminal.find(f"{target.pid} ")
-        assert place is not None
-        terminal.click(*place)
+        ask(terminal, "/", f"{target.pid} target_main")
+        terminal.wait_for(lambda t: listed(t) == [str(target.pid)])
+        terminal.click(4, 2)
         terminal.wait_for(f"pagelens  {target.pid} ")
         terminal.wait_for(counted)
         place = terminal.find("win address")
@@ -81,13 +84,6 @@ def test_a_click_opens_a_process(target: Target) -> None:
             explored.show(top, height)
         terminal.wait_for(lambda t: counted(t) == explored.counted)
         assert page_rows(terminal) == explored.rows()
-
-
-def listed(terminal: Terminal) -> list[str]:
-    """PIDs of the process list at the left."""
-    return re.findall(
-        r"^ +(\d+) (?:\w+ +)?\S+ ", "\n".join(line[:45] + " " for line in terminal.screen[2:]), re.MULTILINE
-    )
 
 
 def test_sizes(target: Target) -> None:
@@ -215,7 +211,7 @@ class TestRights:
     @staticmethod
     def browse(terminal: Terminal, target: Target) -> None:
         terminal.wait_for(counted)
-        assert HIDDEN in terminal.screen[0]
+        terminal.wait_for(lambda t: HIDDEN in t.screen[0])
         explored = Explored(target.pid, pfn_visible=False)
         height = len(page_lines(terminal))
         explored.show(0, height)
@@ -229,12 +225,8 @@ class TestRights:
     def test_others_are_dimmed_with_the_reason(self, target: Target) -> None:
         with pagelens(uid=NOBODY, cols=132, rows=40) as terminal:
             terminal.wait_for(lambda t: "reading the process list" not in t.text)
-            terminal.send("/")
-            terminal.wait_for("show processes with")
-            terminal.write(f"{target.pid} target_main")
+            ask(terminal, "/", f"{target.pid} target_main")
             terminal.wait_for(re.compile(rf"^ *{target.pid} root .*permission denied", re.MULTILINE))
-            terminal.send("enter")
-            terminal.wait_for("quit")
             terminal.send("enter")
             terminal.wait_for(re.compile(rf"cannot read the memory of process {target.pid}: permission denied"))
             assert "it belongs to root" in " ".join(terminal.text.split())
@@ -250,8 +242,7 @@ class TestTheTargetEnds:
         area = target.do("written", pages=64)
         with pagelens(target.pid, "--interval", "0.1") as terminal:
             terminal.wait_for(counted)
-            terminal.send("g")
-            terminal.write(f"{area.start:x}\r")
+            ask(terminal, "g", f"{area.start:x}")
             terminal.wait_for(f"{area.page(1):#x} ■ anonymous")
             rows = {row.address: row.word for row in page_rows(terminal)}
             target.kill()
@@ -304,13 +295,11 @@ class TestHostile:
         with Target.spawn(args=[self.EVIL, b"[/bold]", b"\x9b31m", "\u202ertl".encode()]) as target:
             target.do("set_name", name=b"\x1b[7m[/]\xff\n\x07")
             target.do("memfd", name="\x1b[7m[/b][@click=app.quit]\n\u202e")
-            with pagelens(cols=132, rows=40) as terminal:
+            with pagelens(cols=200, rows=40) as terminal:
                 choose_process(terminal, target.pid)
                 terminal.wait_for(rf"pagelens  {target.pid} \x1b[7m[/]\xff\x0a\x07")
                 terminal.wait_for(counted)
-                terminal.send("g")
-                terminal.wait_for("hexadecimal address")
-                terminal.write("memfd:\r")
+                ask(terminal, "g", "memfd:")
                 terminal.wait_for(r"/memfd:\x1b[7m[/b][@click=app.quit]\012\u202e")
                 for line, text in enumerate(terminal.screen):
                     if "memfd" in text:
@@ -326,7 +315,7 @@ class TestHostile:
 
     def test_an_executable_with_a_hostile_path(self, tmp_disk: Path) -> None:
         path = os.path.join(os.fsencode(tmp_disk), b"\x1b[31m[red]\xfe\n.so")
-        shutil.copy("/bin/cat", path)
+        shutil.copy(b"/bin/cat", path)
         os.chmod(path, 0o755)
         with subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdin is not None

@@ -125,6 +125,11 @@ class Driver:
             await self._drain()
         await self.settle()
 
+    def type_ahead(self, *keys: str) -> None:
+        """Press keys all at once, before the first has had any effect."""
+        for key in keys:
+            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
     async def settle(self) -> None:
         """Until every message is handled and every worker done."""
         await self._drain()

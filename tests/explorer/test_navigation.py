@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from app.screens.explorer import ExplorerScreen
 from tests.explorer.driving import Driver, explore
 from tests.explorer.expected import Explored
 from tests.explorer.synthetic import MAPS, Synthetic, entry
@@ -99,6 +100,30 @@ class TestGoTo:
             assert driver.message == ""
 
 
+async def test_keys_typed_ahead_do_no_harm() -> None:
+    async with explore(Synthetic()) as driver:
+        for keys in (
+            ["slash", "slash", "h", "e", "escape"],
+            ["g", "g", "slash", "escape"],
+            ["slash", "g", "5", "enter"],
+        ):
+            driver.type_ahead(*keys)
+            await driver.settle()
+            await driver.press("escape", "escape")
+            assert driver.shows(ExplorerScreen)
+        await driver.ask("g", "heap")
+        assert under_cursor(driver) == 0x555555560000
+
+
+async def test_leaving_another_prompt_leaves_the_filter() -> None:
+    async with explore(Synthetic(), size=(132, 60)) as driver:
+        await driver.ask("slash", "heap")
+        await driver.press("g", "escape")
+        assert listed(driver) == [RANGES[3]]
+        await driver.press("escape")
+        assert len(listed(driver)) == len(RANGES)
+
+
 class TestVmaList:
     """The list of VMAs."""
 
@@ -158,7 +183,7 @@ class TestVmaList:
             assert listed(driver) == [RANGES[3]]
             await driver.press("escape")
             assert len(listed(driver)) == len(RANGES)
-            assert not driver.app.explorer.query("Prompt")
+            assert not driver.app.explorer.query_one("Prompt").display
 
     async def test_a_bad_filter_is_explained_and_changes_nothing(self) -> None:
         async with explore(Synthetic(), size=(132, 60)) as driver:

@@ -125,6 +125,23 @@ def test_any_address_has_an_entry_or_a_named_error(policy: str, layout: Layout, 
 
 
 @every_policy
+@given(layout=layouts(), wished=lookups)
+def test_looking_up_over_vma_borders_counts_what_vma_by_vma_does(policy: str, layout: Layout, wished: Lookups) -> None:
+    space = layout.space
+    together = PagemapCache(Synthetic(space, Pagemap(layout.limit)), space, policy)
+    apart = PagemapCache(Synthetic(space, Pagemap(layout.limit)), space, policy)
+    # Some pages first, so that windows are held, then all that there are.
+    for start, end in ranges(layout, wished):
+        serve(together, start, end)
+        serve(apart, start, end)
+    pages = sum(count for _, count in together.lookup_mapped(0, layout.limit))
+    for start, end in space.mapped_ranges(0, layout.limit):
+        serve(apart, start, end)
+    assert pages == len(layout.pages)
+    assert costs(together) == costs(apart)
+
+
+@every_policy
 @given(layout=layouts(), name=st.sampled_from(WALKS), rows=st.integers(1, 70))
 def test_shadows_count_what_the_policy_counts(policy: str, layout: Layout, name: str, rows: int) -> None:
     space = layout.space

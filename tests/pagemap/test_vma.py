@@ -1,6 +1,7 @@
 """Addresses and rows: on small spaces against a list of every row, on huge ones by hand."""
 
 import os
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -90,12 +91,18 @@ def test_mapped_pages_are_those_that_are_counted(ranges: list[Range], low: int, 
         assert space.first_starting_at(address) == sum(s < address for s, _ in ranges)
 
 
+def test_nothing_lies_in_an_empty_range() -> None:
+    space = AddressSpace.from_ranges([(PAGE, 5 * PAGE)])
+    for start, end in [(2 * PAGE, 2 * PAGE), (4 * PAGE, 2 * PAGE), (PAGE, PAGE), (5 * PAGE, 5 * PAGE)]:
+        assert list(space.mapped_ranges(start, end)) == []
+
+
 @given(before=small_ranges(), after=small_ranges())
 def test_changed_ranges_are_those_of_vmas_of_one_side_only(before: list[Range], after: list[Range]) -> None:
     changed = AddressSpace.from_ranges(before).changed_ranges(AddressSpace.from_ranges(after))
     differ = {a for s, e in set(before) ^ set(after) for a in range(s, e, PAGE)}
     assert {a for s, e in changed for a in range(s, e, PAGE)} == differ
-    assert all(a[1] < b[0] for a, b in zip(changed, changed[1:], strict=False)), "merged and in order"
+    assert all(a[1] < b[0] for a, b in pairwise(changed)), "merged and in order"
 
 
 @given(ranges=small_ranges())
@@ -177,7 +184,9 @@ def test_a_text_of_more_than_one_portion_is_indexed_as_one() -> None:
     assert space.row_count == 600
 
 
-@pytest.mark.parametrize("text", [b"junk\n", b"1000-2000 r--p 0 0:0 0", b"1000-2000 r--p 0 0:0 0 \nxyz\n", b"\n"])
+@pytest.mark.parametrize(
+    "text", [b"junk\n", b"junk", b"1000-2000 r--p 0 0:0 0", b"1000-2000 r--p 0 0:0 0 \nxyz\n", b"\n"]
+)
 def test_what_is_not_a_maps_text_is_an_error(text: bytes) -> None:
     with pytest.raises(ValueError, match="not the text of a maps file"):
         AddressSpace(text)

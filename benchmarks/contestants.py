@@ -20,6 +20,7 @@ BARE_ROWS: Final = 55_000
 
 _CURSOR: Final = re.compile(rb"\x1b\[(?:1;)?7;[0-9;]*m[^\x1b]*?((?:0x)?[0-9a-f]{12})(?=[- ])")
 """The explorer's cursor is its one row in reverse video: a page's row says 0x and the address, a VMA's header no 0x."""
+_ROW: Final = re.compile(rb" 0x[0-9a-f]{12} ")
 _BARE_ROW: Final = re.compile(rb" row +(\d+)")
 _PAGE: Final = 4096
 
@@ -34,6 +35,7 @@ class Contestant:
         sign: Finds the row that a frame shows; None takes any output for an answer.
         base: Number base of that row.
         unit: How far one line down moves it.
+        rows: Found on any frame with rows; None as for `sign`.
         keys: What is sent for each key.
     """
 
@@ -42,6 +44,7 @@ class Contestant:
     sign: re.Pattern[bytes] | None
     base: int = 10
     unit: int = 1
+    rows: re.Pattern[bytes] | None = None
     keys: dict[str, bytes] = field(default_factory=lambda: _KEYS)
 
     def start(self, cols: int, rows: int) -> Program:
@@ -51,15 +54,15 @@ class Contestant:
 
 def explorer(pid: int, name: str = "pagelens") -> Contestant:
     """The explorer on a process."""
-    return Contestant(name, (sys.executable, "-m", "app", str(pid)), _CURSOR, 16, _PAGE)
+    return Contestant(name, (sys.executable, "-m", "app", str(pid)), _CURSOR, 16, _PAGE, _ROW)
 
 
 def bare() -> Contestant:
     """The bare Textual app."""
-    return Contestant("bare", (sys.executable, "-m", "benchmarks.bare_app", str(BARE_ROWS)), _BARE_ROW)
+    return Contestant("bare", (sys.executable, "-m", "benchmarks.bare_app", str(BARE_ROWS)), _BARE_ROW, rows=_BARE_ROW)
 
 
 def pagemon(pid: int) -> Contestant | None:
     """Pagemon (the Debian package) on a process; None if it is not installed."""
     path = shutil.which("pagemon")
-    return path and Contestant("pagemon", (path, "-p", str(pid)), None, keys=_APPLICATION_KEYS) or None
+    return Contestant("pagemon", (path, "-p", str(pid)), None, keys=_APPLICATION_KEYS) if path else None

@@ -49,7 +49,7 @@ class Player:
         """Go where every further key scrolls."""
         count = 3 if key == PAGE_DOWN else self._rows
         self.program.write(self.contestant.keys[key] * count)
-        self.program.settle(0.15, 1.5)
+        self.program.settle(0.1, 0.6)
         self.press(key)
 
     def press(self, key: str) -> float:

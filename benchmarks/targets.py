@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _GIB: Final = 1 << 30
+DUMP_VMAS: Final = 60_000
+"""VMAs of S2."""
 LAYOUTS: Final = {
     "S1": "20,000 VMAs of 1-4 pages, 1-page gaps",
-    "S2": "60,000 VMAs of 1 page, no gaps",
+    "S2": f"{DUMP_VMAS:,} VMAs of 1 page, no gaps",
     "S3": "5,000 VMAs of 1-4 pages, one a MiB",
     "S4": "one VMA of 100 GiB amid 2,000 small ones",
     "D": "200 MB written",
@@ -32,7 +34,7 @@ def layout(name: str, *, scale: int = 1) -> Iterator[Target]:
         if name == "S1":
             target.do("many_vmas", count=20_000 // scale, pages=[1, 2, 3, 4], gaps=[1], touch=True)
         elif name == "S2":
-            target.do("many_vmas", count=60_000 // scale, pages=[1], gaps=[0], touch=True)
+            target.do("many_vmas", count=DUMP_VMAS // scale, pages=[1], gaps=[0], touch=True)
         elif name == "S3":
             target.do("many_vmas", count=5_000 // scale, pages=[1, 2, 3, 4], gaps=[255, 254, 253, 252], touch=True)
         elif name == "S4":

@@ -147,7 +147,7 @@ class PagemapCache:
             missed = ""
             if window is None:
                 window, missed = self._miss(address)
-            stop = min(end, window.end)
+            stop = self._run_end(address, end, window)
             if self.policy.whole_vma:
                 stop = min(stop, self._vma_end(address))
             if isinstance(window, RegionWindow):
@@ -189,7 +189,7 @@ class PagemapCache:
             missed = ""
             if window is None:
                 window, missed = self._miss(address)
-            stop = min(end, window.end)
+            stop = self._run_end(address, end, window)
             pages = space.mapped_pages(address, stop)
             hits = pages - 1 if missed else pages
             self.counters.lookups += hits
@@ -200,6 +200,10 @@ class PagemapCache:
                 self.events.hit(self.clock, address + PAGE_SIZE if missed else address, stop, hits, window.number)
             yield Served(address, stop, window, missed), pages
             address = stop
+
+    def _run_end(self, address: int, end: int, window: Window) -> int:
+        # Where windows overlap, each page is served by the same one whether it is looked up alone or in a range.
+        return min(end, window.end, self._store.next_start(address) or end)
 
     def _use(self, window: Window, start: int, end: int, pages: int) -> int:
         """Mark the mapped pages of `[start, end)`, of which there are `pages`, as looked up; how many were not yet."""

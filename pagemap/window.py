@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from pagemap.entry import ENTRY_BYTES
 from pagemap.vma import PAGE_SIZE
 
-
 _LARGE: Final = 1 << 20
 
 

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "pagelens",
     deadline=None,
-    max_examples=int(__import__("os").environ.get("EX", "40")),
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow],
     database=None,
 )

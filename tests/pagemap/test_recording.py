@@ -128,7 +128,7 @@ def head(**changes: Any) -> str:
         *(
             head(**{key: wrong})
             for key in ("format", "version", "page_size", "limit", "maps")
-            for wrong in (None, 7, [])
+            for wrong in (None, 7, "no")
         ),
         head(version=2),
         head(page_size=PAGE * 4),

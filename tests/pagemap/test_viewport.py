@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagemap.cache import PagemapCache
-from pagemap.errors import ReadFailedError, TargetGoneError
 from pagemap.policies import BLOCK, make_policy
 from pagemap.viewport import PageRow, Viewport
 from pagemap.vma import AddressSpace
@@ -32,6 +31,11 @@ class View:
     @property
     def lookups(self) -> int:
         return self.cache.counters.lookups
+
+    @property
+    def failure(self) -> str:
+        """What kind of error the last try ended with."""
+        return "" if self.viewport.error is None else type(self.viewport.error).__name__
 
     @property
     def words(self) -> list[int | None]:
@@ -122,7 +126,7 @@ def test_what_pagemap_does_not_cover_says_so_and_the_rest_is_resolved() -> None:
     view = View([(A, A + PAGE), VSYSCALL], limit=1 << 40)
     rows = view.viewport.show(0, 10)
     assert [row.reason for row in rows] == ["", "cold", "", "not walkable"]
-    assert view.viewport.error is None
+    assert not view.failure
     assert view.lookups == 1
 
 
@@ -131,7 +135,7 @@ def test_a_failure_leaves_rows_with_its_reason_and_a_retry_looks_only_these_up()
     view.viewport.show(0, 4)
     view.pagemap.failing = OSError(5, "Input/output error")
     rows = view.viewport.show(0, 10)
-    assert isinstance(view.viewport.error, ReadFailedError)
+    assert view.failure == "ReadFailedError"
     assert [row.word is None for row in rows] == [True, False, False, False, True, True, True]
     assert ["Input/output error" in row.reason for row in rows] == [False] * 5 + [True] * 2
     # Painting again does not try again: a screen that cannot be read costs one try.
@@ -140,7 +144,7 @@ def test_a_failure_leaves_rows_with_its_reason_and_a_retry_looks_only_these_up()
     assert view.calls == calls
     lookups = view.lookups
     view.viewport.retry()
-    assert view.viewport.error is None
+    assert not view.failure
     assert view.lookups - lookups == 2
     assert view.words[5:] == [entry(A + BLOCK), entry(A + BLOCK + PAGE)]
     assert [row.reason for row in view.viewport.rows][5:] == ["cold", ""]
@@ -152,10 +156,10 @@ def test_a_target_that_is_gone_leaves_the_last_view() -> None:
     words = view.words
     view.pagemap.dead = True
     view.viewport.refresh()
-    assert isinstance(view.viewport.error, TargetGoneError)
+    assert view.failure == "TargetGoneError"
     assert view.words == words
     view.viewport.show(600, 20)
-    assert isinstance(view.viewport.error, TargetGoneError)
+    assert view.failure == "TargetGoneError"
     assert all(row.reason for row in view.viewport.rows)
 
 

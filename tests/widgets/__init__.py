@@ -1,0 +1,1 @@
+"""Each widget alone, handed what it is to draw."""

@@ -1,0 +1,61 @@
+"""The sanitiser and the fitting of text into cells."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from widgets.text import clean, fit
+
+ANYTHING = st.binary().map(os.fsdecode) | st.text()
+
+
+@given(ANYTHING)
+def test_clean_leaves_nothing_that_acts_on_a_terminal(text: str) -> None:
+    safe = clean(text)
+    assert safe.isprintable()
+    safe.encode("utf-8")
+    assert clean(safe) == safe
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("", ""),
+        ("[/] [@click=x]$HOME\\n", "[/] [@click=x]$HOME\\n"),
+        ("\x1b[31m\x07\x7f\n\t\r\0", r"\x1b[31m\x07\x7f\x0a\x09\x0d\x00"),
+        ("\x9b31m", r"\x9b31m"),
+        ("a\u202eb\u200b\u2066", r"a\u202eb\u200b\u2066"),
+        (os.fsdecode(b"\xff\xfe"), r"\xff\xfe"),
+        ("\ud800", r"\ud800"),
+        ("\u2028\ue000\U000e0001", r"\u2028\ue000\U000e0001"),
+        ("größe 大小 é", "größe 大小 é"),
+    ],
+)
+def test_clean(text: str, safe: str) -> None:
+    assert clean(text) == safe
+
+
+@given(ANYTHING, st.integers(-2, 40), st.sampled_from(["left", "right", "tail"]))
+def test_fit_gives_exactly_the_cells_asked_for(text: str, width: int, align: str) -> None:
+    assert cell_len(fit(clean(text), width, align)) == max(0, width)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "align", "fitted"),
+    [
+        ("abc", 5, "left", "abc  "),
+        ("abc", 5, "right", "  abc"),
+        ("abc", 5, "tail", "abc  "),
+        ("abcdef", 4, "left", "abc…"),
+        ("abcdef", 4, "right", "abc…"),
+        ("/usr/lib/libc.so", 8, "tail", "…libc.so"),
+        ("大小大小", 5, "left", "大小…"),
+        ("大小大小", 4, "tail", "…小 "),
+        ("abc", 0, "left", ""),
+    ],
+)
+def test_fit(text: str, width: int, align: str, fitted: str) -> None:
+    assert fit(text, width, align) == fitted

@@ -43,7 +43,7 @@ class SilentLog(EventLog):
 
 def tables(*, quick: bool) -> list[Table]:
     """The ratios, each with the limit that it has to keep."""
-    lookups, pairs = (50_000, 5) if quick else (200_000, 7)
+    lookups, pairs = (50_000, 5) if quick else (100_000, 7)
     dumps = (f"dump of {DUMP_VMAS:,} one-page VMAs through blocks ÷ its bare preads", dump_ratio(pairs=2 * pairs + 1))
     near = ("lookups with ÷ without the event log: pages in order", events_ratio(1, lookups, pairs))
     jumps = ("lookups with ÷ without the event log: 37 pages on each time", events_ratio(37, lookups, pairs))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from textual.app import ComposeResult
+    from textual.geometry import Size
     from textual.timer import Timer
 
     from pagemap.policies import Policy
@@ -60,8 +61,6 @@ class BrowsingScreen(Screen[object]):
         clock: Callable[[], float],
     ) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]
         self._source = source
         self._policy = policy
         self._interval = interval
@@ -91,10 +90,7 @@ class BrowsingScreen(Screen[object]):
 
     def on_mount(self) -> None:
         """Fill the panes and start the clock."""
-        # Before the first layout, not after it: a row that is visible for a moment is looked up.
-        self.set_class(self.app.size.width >= WIDE, "-wide")
-        self.set_class(self.app.size.width < WIDE, "-narrow")
-        self.set_class(self.app.size.height >= TALL, "-tall")
+        self._fit(self.app.size)
         self.query_one(KeyBar).show(KEYS)
         if self._source is not None:
             source, self._source = self._source, None
@@ -110,9 +106,21 @@ class BrowsingScreen(Screen[object]):
             self.session.close()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Say so where the terminal is too small."""
-        width, height = event.size
-        self.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "-small")
+        """Arrange the panes for the new size."""
+        self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
+        """Choose the layout for a size; say so where the terminal is too small.
+
+        It takes effect before the layout, unlike Textual's own breakpoints: a row that is visible for a moment between
+        two layouts would be looked up.
+        """
+        width, height = size
+        small = width < MIN_WIDTH or height < MIN_HEIGHT
+        classes = {"-small": small, "-wide": width >= WIDE, "-narrow": width < WIDE, "-tall": height >= TALL}
+        if any(self.has_class(name) != wanted for name, wanted in classes.items()):
+            self.update_classes(classes, update=False)
+            self.app.stylesheet.update(self)
         self.query_one("#small", TextBar).show(f"pagelens needs {MIN_WIDTH}×{MIN_HEIGHT}; this is {width}×{height}")
 
     # The target.

@@ -108,5 +108,5 @@ def test_any_layout_gives_as_many_cells_as_asked_for(
     held = [window(i, first, pages, used=bool(i % 2)) for i, (first, pages) in enumerate(windows)]
     visible = (0, min(20, max(0, maps.row_count - 1)))
     assert len(whole(maps, held if runs else [], visible, width)) == width
-    for one in held or [None]:
+    for one in (*held, None):
         assert len(near(maps, held, [(page(0), page(5))], near_scale(page(3), one, width))) == width

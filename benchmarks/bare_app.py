@@ -1,4 +1,4 @@
-"""A bare Textual app to compare with: one scroll view of many numbered rows, drawn by the line API, and nothing else."""
+"""A bare Textual app to compare with: a scroll view of many rows, drawn by the line API, and nothing else."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ _STEPS: Final = {"down": LINES, "up": LINES, "page-down": JUMPS, "jumps": JUMPS}
 _GREEDY: Final = ("seed", "criu", "criu-unclamped", "criu-unbatched", "scan", "vma")
 """On S4 each miss of these in the huge VMA reads millions of entries: a few steps say as much as all."""
 _GREEDY_STEPS: Final = 5
+_IN_SHORT: Final = (DEFAULT_POLICY, "page", "vma")
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ def measure_layout(name: str, *, scale: int = 1) -> list[Cost]:
         for walk_name in WALKS:
             if name == "S4" and walk_name == "dump":
                 continue
-            for policy in POLICIES:
-                costs.append(measure(walk_name, policy, source, cut=name == "S4" and policy in _GREEDY))
+            costs += [measure(walk_name, policy, source, cut=name == "S4" and policy in _GREEDY) for policy in POLICIES]
         source.close()
     return costs
 
@@ -108,33 +108,41 @@ def check(costs: Sequence[Cost]) -> list[str]:
 
 def tables(*, quick: bool) -> list[Table]:
     """The scroll steps in short, and one table a layout."""
-    costs = {name: measure_layout(name, scale=20 if quick else 1) for name in LAYOUTS}
-    return [_in_short(costs), *(_layout_table(name, measured) for name, measured in costs.items())]
+    scale = 20 if quick else 1
+    costs = {name: measure_layout(name, scale=scale) for name in LAYOUTS}
+    part = f", a {scale}th of" if quick else ""
+    return [_in_short(costs, part), *(_layout_table(name, measured, part) for name, measured in costs.items())]
 
 
-def _in_short(costs: dict[str, list[Cost]]) -> Table:
+def _in_short(costs: dict[str, list[Cost]], part: str) -> Table:
     table = Table(
-        "Preads a scroll step: the cache against none and against a VMA at a time",
-        "`page` is no cache, `vma` reads the missing page's whole VMA. Exact counts of the walks below.",
-        ["target", "walk", "page ÷ blocks", "vma ÷ blocks", "blocks", "page", "vma"],
+        f"A scroll step: the cache against none and against a VMA at a time{part and f' (targets{part} their size)'}",
+        "`page` is no cache; `vma` reads the whole VMA of a page that is missing. Exact counts of the walks below, as "
+        "ratios to the default, `blocks`, and a scroll step. Not on S4, whose VMA of 100 GiB `vma` would read whole.",
+        ["target", "walk", "preads: page ÷ blocks", "vma ÷ blocks", "entries: page ÷ blocks", "vma ÷ blocks"]
+        + [f"{policy}: {what} a step" for what in ("preads", "entries") for policy in _IN_SHORT],
     )
     for name, measured in costs.items():
-        for walk_name in _STEPS:
-            by_policy = {cost.policy: cost for cost in measured if cost.walk == walk_name}
-            blocks, page, vma = (_a_step(by_policy[policy]) for policy in (DEFAULT_POLICY, "page", "vma"))
-            quotients = [f"{page / blocks:,.1f}", f"{vma / blocks:,.1f}"]
-            table.rows.append([name, walk_name, *quotients, *(f"{each:.4f}" for each in (blocks, page, vma))])
+        for walk_name in _STEPS if name != "S4" else ():
+            trio = [next(c for c in measured if (c.walk, c.policy) == (walk_name, policy)) for policy in _IN_SHORT]
+            preads = [cost.counters.preads / (cost.steps or 1) for cost in trio]
+            entries = [cost.counters.entries_read / (cost.steps or 1) for cost in trio]
+            quotients = [f"{each / counts[0]:,.2f}" for counts in (preads, entries) for each in counts[1:]]
+            figures = [*(f"{each:.4f}" for each in preads), *(f"{each:,.2f}" for each in entries)]
+            table.rows.append([name, walk_name, *quotients, *figures])
     return table
 
 
-def _layout_table(name: str, costs: list[Cost]) -> Table:
+def _layout_table(name: str, costs: list[Cost], part: str) -> Table:
     faults = check(costs)
     table = Table(
-        f"Cache policies on {name}: {LAYOUTS[name]}",
+        f"Cache policies on {name}{part}: {LAYOUTS[name]}",
         "The default's promises (never more than 512 entries at once; on lines down, lines up and jumps the fewest "
         f"preads, or within 5 %, of all that do the same): {'; '.join(faults) if faults else 'kept'}.",
-        ["walk", "policy", "preads ÷ blocks", "entries ÷ blocks", "CPU ÷ blocks", "preads", "preads a step"]
-        + ["entries read", "hit rate", "largest window"],
+        [
+            *("walk", "policy", "preads ÷ blocks", "entries ÷ blocks", "CPU ÷ blocks", "preads", "preads a step"),
+            *("entries read", "hit rate", "largest window"),
+        ],
     )
     for cost in costs:
         base = next(each for each in costs if each.walk == cost.walk and each.policy == DEFAULT_POLICY)
@@ -161,7 +169,3 @@ def _row(cost: Cost, base: Cost) -> list[str]:
 
 def _quotient(cost: Cost, value: float, base: float) -> str:
     return "-" if cost.cut or not base else f"{value / base:,.2f}"
-
-
-def _a_step(cost: Cost) -> float:
-    return cost.counters.preads / (cost.steps or 1)

@@ -128,8 +128,8 @@ def table(plan: Plan) -> Table:
     heading = ["key", "p99 ÷ bare", "p50 ÷ bare", "p99 ÷ pagemon", "pagelens", "bare Textual app", "pagemon"]
     made = Table(
         f"Key to frame at {plan.cols}×{plan.rows}, 200 MB written",
-        "From the key to the end of the frame that shows its row; times are p50 / p95 / p99 / most, in ms. Isolated keys "
-        "come 35-45 ms apart. pagemon marks no frames: its first output after the key counts.",
+        "From the key to the end of the frame that shows its row; times are p50 / p95 / p99 / most, in ms. Isolated "
+        "keys come 35-45 ms apart. pagemon marks no frames: its first output after the key counts.",
         heading,
     )
     for key in (DOWN, UP, PAGE_DOWN, HELD):

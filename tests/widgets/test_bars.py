@@ -12,7 +12,7 @@ async def test_text_bar() -> None:
         bar.show("left [/]", "right")
         assert host.lines[0] == " left [/]" + " " * 25 + "right"
         bar.show("a long text at the left that does not fit", "\x1b[31m")
-        assert host.lines[0] == r" a long text at the left th… \x1b[31m"
+        assert host.lines[0] == r" a long text at the left that… \x1b[31m"
         assert len(host.lines[0]) <= 40
         bar.show("")
         assert host.lines[0] == ""

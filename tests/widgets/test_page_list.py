@@ -163,7 +163,7 @@ async def test_a_miss_and_a_change_are_marked() -> None:
         words = [(0, "hit", False), (0, "hit", False), (0, "miss", False), (P | 1, "hit", True)]
         pages.set_model(Lines(*(line(w, page=n, lookup=k, changed=c) for n, (w, k, c) in enumerate(words))))
         await host.settle()
-        styles = [dict((s.text, str(s.style)) for s in host.segments(n)) for n in range(2, 5)]
+        styles = [{s.text: str(s.style) for s in host.segments(n)} for n in range(2, 5)]
         assert styles[1]["●"] != styles[0]["·"]
         assert styles[2][f"{P | 1:#018x}"] != styles[0][f"{0:#018x}"]
         assert [mark_of(host, n) for n in range(2, 5)] == ["·", "●", "·"]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Range = tuple[int, int]
 """First address and first address after it, in bytes."""
 
+_BACKLOG = 1_000
+"""Steps noted before they are worked out unasked."""
+
 
 class Shadows:
     """One cache for each policy over a reader that only counts, fed with what happens to a real cache.
@@ -90,6 +93,9 @@ class Shadows:
 
     def _note(self, happened: Callable[[PagemapCache], object]) -> None:
         self._pending.append((self._clock(), happened))
+        if len(self._pending) >= _BACKLOG:
+            # Nobody has asked for a long time: what is noted must not grow for ever.
+            self.counters()
 
 
 def _look_up(cache: PagemapCache, ranges: Sequence[Range]) -> None:

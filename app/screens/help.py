@@ -91,9 +91,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The text."""
         with Container():
-            yield ChoiceList(
-                "pagelens: a process's memory, page by page, through a pagemap cache (esc leaves)", _lines()
-            )
+            yield ChoiceList("pagelens: a process's memory, page by page (esc leaves)", _lines())
 
     def on_mount(self) -> None:
         """Keys go to the text."""

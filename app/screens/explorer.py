@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
+from textual.worker import get_current_worker
 
 from app.events_pane import EventsPane
 from app.navigation import find_row
@@ -13,12 +14,15 @@ from app.process_pane import ProcessPane
 from app.screens.browsing import BrowsingScreen
 from app.vma_pane import VmaPane
 from pagemap.errors import PagelensError
+from pagemap.find import SEARCHES, next_page
+from pagemap.vma import PAGE_SIZE
 from widgets.bars import KeyBar
 from widgets.page_list import PageList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from app.session import Session
     from pagemap.policies import Policy
     from widgets.prompt import Prompt
 
@@ -33,8 +37,14 @@ _FILTERED: Final[dict[str, type[ProcessPane | VmaPane | EventsPane]]] = {
 class ExplorerScreen(BrowsingScreen):
     """Pick a process, see its VMAs, scroll its pages, watch the cache."""
 
+    _wanted = ""
+    """The state that `n` and `N` look for."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "go_to", "Go to an address or a VMA's name"),
+        Binding("n", "find_next", "Next page in the chosen state"),
+        Binding("N", "find_previous", "Previous page in the chosen state"),
+        Binding("f", "find", "Choose the state that n and N look for"),
         Binding("slash", "filter", "Filter processes or VMAs"),
         Binding("escape", "clear", "Clear the filter and the message", show=False),
         Binding("s", "sort", "Sort by the next column"),
@@ -160,6 +170,54 @@ class ExplorerScreen(BrowsingScreen):
         """Ask for an address."""
         self._ask("go to", "go to: hexadecimal address, or part of a VMA's name")
 
+    def action_find(self) -> None:
+        """Ask which state `n` and `N` look for, and go to the next such page."""
+        self._ask("find", f"go to the next page that is: {', '.join(SEARCHES)}", self._wanted)
+
+    def action_find_next(self) -> None:
+        """Go to the next page in the chosen state, however far away."""
+        self._find_page(backwards=False)
+
+    def action_find_previous(self) -> None:
+        """Go to the previous page in the chosen state, however far away."""
+        self._find_page(backwards=True)
+
+    def _find_page(self, *, backwards: bool) -> None:
+        if not self._wanted:
+            self.action_find()
+        elif self.session is not None:
+            self._say(f"looking for a {self._wanted} page; esc stops")
+            self.run_worker(lambda: self._search(backwards), thread=True, exclusive=True, group="search")
+
+    def _search(self, backwards: bool) -> None:
+        """In a thread: look for the page, then say where it is."""
+        worker, session = get_current_worker(), self.session
+        if session is None:
+            return
+        row = session.space.row(max(0, self.query_one(PageList).cursor))
+        # A header stands before its VMA's first page, so that page is the next one.
+        address = row.address - PAGE_SIZE if row.header and not backwards else row.address
+        try:
+            found = next_page(
+                *(session.source, session.space, address, self._wanted),
+                backwards=backwards,
+                cancelled=lambda: worker.is_cancelled,
+            )
+        except PagelensError as exc:
+            message = str(exc)
+        else:
+            way = "before" if backwards else "after"
+            message = "" if found is not None else f"no {self._wanted} page {way} {address:#x}"
+            if found is not None:
+                self.app.call_from_thread(self._show_found, session, found)
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._say, message)
+
+    def _show_found(self, session: Session, address: int) -> None:
+        row = session.space.row_of(address)
+        if session is self.session and row is not None:
+            self.query_one(PageList).move_cursor(row, center=True)
+
     def action_filter(self) -> None:
         """Ask for a filter of the list that has the focus."""
         pane = self._filterable()
@@ -193,6 +251,10 @@ class ExplorerScreen(BrowsingScreen):
                 self.query_one(VmaPane).filter(message.text)
             elif message.purpose == "events":
                 self.query_one(EventsPane).filter(message.text)
+            elif message.purpose == "find":
+                if message.final:
+                    self._find(message.text.strip())
+                    return
             elif message.purpose == "write":
                 if message.final:
                     self._write(message.text)
@@ -206,6 +268,16 @@ class ExplorerScreen(BrowsingScreen):
         self._say("")
         if message.final:
             self._close_prompt(message.purpose)
+
+    def _find(self, state: str) -> None:
+        """Take a state, also by its beginning, and go to the next page in it."""
+        wanted = next((name for name in SEARCHES if state and name.startswith(state)), "")
+        if not wanted:
+            self._say(f"cannot look for {state!r}: it is one of {', '.join(SEARCHES)}")
+            return
+        self._wanted = wanted
+        self._close_prompt("find")
+        self.action_find_next()
 
     def _write(self, name: str) -> None:
         """Write the scroll; an existing file is left alone."""
@@ -238,6 +310,7 @@ class ExplorerScreen(BrowsingScreen):
     def action_clear(self) -> None:
         """Take the filter off the list that has the focus, and the message away."""
         self._say("")
+        self.workers.cancel_group(self, "search")
         pane = self._filterable()
         if pane.filter_text:
             pane.filter("")

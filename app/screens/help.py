@@ -25,6 +25,8 @@ _KEYS: Final = (
     ("home, end", "to the first or the last row"),
     ("enter", "open the process; go to the VMA"),
     ("g", "go to an address (hexadecimal) or to a VMA by a part of its name"),
+    ("n, N", "next or previous page in a chosen state, however far away: present, swapped, zero, huge, guard, …"),
+    ("f", "choose that state"),
     ("/", "filter processes, or VMAs: name, address, perms:rw, kind:heap; esc takes it off"),
     ("s, S", "sort by the next column; turn the order round (or click a heading)"),
     ("p", "cache policy, window size, number of windows"),

@@ -80,7 +80,9 @@ def test_maps_is_what_the_kernel_says(target: Target) -> None:
     assert (kinds["[stack]"], kinds["[vdso]"]) == ("stack", "vdso")
 
 
-@pytest.mark.parametrize("name", [b"a b", b"tab\there", b"\x1b]0;owned\x07", b"\xff\xff", b"[red]x[@click=q]y", b"l\nf"])
+@pytest.mark.parametrize(
+    "name", [b"a b", b"tab\there", b"\x1b]0;owned\x07", b"\xff\xff", b"[red]x[@click=q]y", b"l\nf"]
+)
 def test_paths_are_never_trusted(target: Target, tmp_disk: Path, name: bytes) -> None:
     path = os.fsencode(tmp_disk) + b"/" + name
     area = target.do("file_private_read", pages=1, path=os.fsdecode(path), unlink=True)

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
     from pagemap.state import PageState
 
-_SIZE: Final = re.compile(r"(\d+)([kmgt]?)(?:i?b)?\Z", re.IGNORECASE)
+_SIZE: Final = re.compile(r"([0-9]{1,20})([kmgt]?)(?:i?b)?\Z", re.IGNORECASE)
+# Not by int() alone, which takes signs, blanks, underscores and the digits of every script.
+_RANGE: Final = re.compile(r"((?:0x)?[0-9a-f]+)(?:-((?:0x)?[0-9a-f]+)|\+(\w+))\Z", re.IGNORECASE)
 _UNITS: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _TOP: Final = 1 << 64
+_DIGITS: Final = 18
+
+RANGE_HELP: Final = "only these addresses, hexadecimal, rounded out to pages; also START+SIZE, as +64K (default all)"
 
 
 def size(text: str) -> int:
@@ -31,6 +36,17 @@ def size(text: str) -> int:
     return int(match[1]) << _UNITS[match[2].lower()]
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 on.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
 def address_range(text: str) -> tuple[int, int]:
     """Whole pages, from `START-END` in hexadecimal (with or without 0x) or `START+SIZE`.
 
@@ -40,13 +56,15 @@ def address_range(text: str) -> tuple[int, int]:
         BadRangeError: Malformed, empty, or reversed.
     """
     expected = "expected START-END in hexadecimal, as 7f0000000000-7f0000010000, or START+SIZE, as 7f0000000000+64K"
-    head, sign, tail = text.partition("+") if "+" in text else text.partition("-")
+    match = _RANGE.match(text)
     try:
-        start = int(head, 16)
-        end = start + size(tail) if sign == "+" else int(tail, 16)
+        if match is None:
+            raise ValueError
+        start = int(match[1], 16)
+        end = int(match[2], 16) if match[2] else start + size(match[3])
     except (ValueError, argparse.ArgumentTypeError):
         raise BadRangeError(f"malformed range: {text!r}", expected) from None
-    if not 0 <= start <= _TOP or not 0 <= end <= _TOP:
+    if start > _TOP or end > _TOP:
         raise BadRangeError(f"malformed range: {text!r}", "addresses have 64 bits")
     if start == end:
         raise BadRangeError(f"empty range: {text!r}", "START and END are the same", "END is the first address after it")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from app import __version__
-from pagemap.errors import PagelensError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 COMMANDS: Final = {
     "ps": "the processes, and why some cannot be read",
@@ -46,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the status for wrong usage."""
-        self.exit(USAGE, f"pagelens: {message}; `{self.prog} --help` explains\n")
+        sys.exit(_fail(f"{message}; `{self.prog} --help` explains", USAGE))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,18 +57,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    status = _ended(lambda: _run(arguments))
+    return _ended(_flush) or status
+
+
+def _ended(work: Callable[[], int]) -> int:
+    """The exit status of some work, whichever way it ends."""
     try:
-        status = _run(arguments)
-        sys.stdout.flush()
-    except PagelensError as exc:
-        return _fail(str(exc), exc.exit_status)
+        # Imported only here, so that ctrl-C during the program's own imports ends like any other.
+        from pagemap.errors import PagelensError
+
+        try:
+            return work()
+        except PagelensError as exc:
+            return _fail(str(exc), exc.exit_status)
     except BrokenPipeError:
-        # The reader has what it wanted (`| head`): no complaint, not from the interpreter's last flush either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has what it wanted (`| head`).
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
-    return status
+    except SystemExit as exc:
+        # argparse, after --help and --version, or an error it has told of.
+        return exc.code if isinstance(exc.code, int) else 0
+
+
+def _flush() -> int:
+    from app.output import flush
+
+    flush()
+    return 0
 
 
 def _run(arguments: list[str]) -> int:
@@ -101,11 +116,18 @@ def _explore(arguments: list[str]) -> int:
     parser.add_argument("target", nargs="?", metavar="PID|NAME", help="the process to open")
     parser.add_argument("--version", action="version", version=f"pagelens {__version__}")
     add_policy_options(parser)
-    parser.add_argument("--interval", type=_interval, default=1.0, metavar="SECONDS", help="live refresh (default 1)")
+    parser.add_argument(
+        "--interval",
+        type=_interval,
+        default=1.0,
+        metavar="SECONDS",
+        help="seconds between live refreshes, 0.1 to 3600 (default 1)",
+    )
     parser.add_argument("--paused", action="store_true", help="begin with the live refresh paused")
     parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="colours (default dark)")
     args = parser.parse_args(arguments)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # A stream that was closed before the program began is None.
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         return _fail("the explorer needs a terminal: use a command with --json in scripts; see pagelens --help", USAGE)
     from app.explorer import ExplorerOptions, run
 
@@ -133,31 +155,41 @@ def add_policy_options(parser: argparse.ArgumentParser, *, several: bool = False
 
     if several:
         parser.add_argument(
-            "--policy", action="append", metavar="P", help="policy, several by commas, or all (default blocks)"
+            "--policy", action="append", metavar="P", help="cache policy, several by commas, or all (default blocks)"
         )
     else:
-        parser.add_argument("--policy", metavar="P", help="cache policy (default blocks)")
-    parser.add_argument("--windows", type=int, metavar="N", help="windows held (default: the policy's own)")
+        from pagemap.policies import POLICIES
+
+        parser.add_argument("--policy", metavar="P", help=f"cache policy: {', '.join(POLICIES)} (default blocks)")
+    parser.add_argument(
+        "--windows", type=int, metavar="N", help="windows held, 1 to 65,536 (default: the policy's own)"
+    )
     parser.add_argument(
         "--window-size",
         type=size,
         metavar="BYTES",
-        help="bytes a window is made for, as 2M (default: the policy's own)",
+        help="address space a window is made for, a power of two in bytes or as 64K, 2M (default: the policy's own)",
     )
 
 
 def _interval(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
     if not 0.1 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError("an interval is from 0.1 to 3600 seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is no interval: from 0.1 to 3600 seconds")
     return seconds
 
 
 def _fail(message: str, status: int) -> int:
+    from app.output import discard
     from widgets.text import clean
 
-    try:
-        print(f"pagelens: {clean(message)}", file=sys.stderr)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    # If whoever started the program closed it, it is None, and print() would take standard output instead.
+    if sys.stderr is not None:
+        try:
+            print(f"pagelens: {clean(message)}", file=sys.stderr)
+        except OSError:
+            discard(sys.stderr)
     return status

@@ -149,9 +149,9 @@ class CacheModel:
         gaps = window.end - window.start - covered
         used = window.used.count(1)
         return (
-            f"{window.reason} miss at {window.missed_at:#x}. {window.why}: {size(covered)} covered, {size(gaps)} of "
-            f"gaps; {count(used)} of {count(len(window.used))} entries used, read {duration(cache.age(window))} ago "
-            f"(window {window.number}, {window.start:#x}-{window.end:#x})"
+            f"{window.reason} miss at {window.missed_at:#x}: {size(covered)} covered, {size(gaps)} of gaps, "
+            f"{count(used)} of {count(len(window.used))} entries used, read {duration(cache.age(window))} ago; "
+            f"{window.why} (window {window.number}, {window.start:#x}-{window.end:#x})"
         )
 
     def costs(self) -> list[Cost]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pagemap.entry import PFN_MASK, PRESENT, SWAP, decode
 from pagemap.state import PageState, Visibility, classify
 from pagemap.vma import PAGE_SIZE
-from widgets.page_list import flags
+from widgets.flags import flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -66,10 +66,13 @@ class PagelensApp(App[int]):
             source, policy, interval=interval, paused=paused, processes=processes, clock=clock
         )
 
+    def get_default_screen(self) -> Screen[object]:
+        """The explorer is the first screen, not one over an empty one that would be styled and laid out for nothing."""
+        return self.explorer
+
     def on_mount(self) -> None:
-        """Show the explorer."""
+        """Begin in the theme asked for."""
         self._apply_theme()
-        self.push_screen(self.explorer)
 
     def on_ready(self) -> None:
         """The first frame is out: a full collection now keeps later ones, which stall, from walking all of Textual."""

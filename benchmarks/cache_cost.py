@@ -56,16 +56,25 @@ class Cost:
         return self.counters.largest_window <= BLOCK_ENTRIES and self.policy != "readahead"
 
 
-def measure(walk_name: str, policy: str, source: LiveProcess, *, cut: bool = False) -> Cost:
-    """Make a walk under one policy, for real, with the cache and the preads of the explorer."""
+def measure(walk_name: str, policy: str, source: LiveProcess, *, cut: bool = False, share: int = 1) -> Cost:
+    """Make a walk under one policy, for real, with the cache and the preads of the explorer.
+
+    Args:
+        walk_name: One of `pagemap.walks.WALKS`.
+        policy: One of `pagemap.policies.POLICIES`.
+        source: The target.
+        cut: Whether a few steps have to do.
+        share: Divides the walk's own number of steps.
+    """
     cache = PagemapCache(source, source.maps(), make_policy(policy))
+    steps = _GREEDY_STEPS if cut else _STEPS.get(walk_name, 0) // share
     began = process_time()
-    made = sum(1 for _ in walk(cache, walk_name, steps=_GREEDY_STEPS if cut else None))
+    made = sum(1 for _ in walk(cache, walk_name, steps=steps))
     seconds = process_time() - began
     return Cost(walk_name, policy, cache.counters, seconds, made if walk_name in _STEPS else None, cut)
 
 
-def measure_layout(name: str, *, scale: int = 1) -> list[Cost]:
+def measure_layout(name: str, *, scale: int = 1, share: int = 1) -> list[Cost]:
     """All policies on all walks of one layout.
 
     A dump of S4 is left out: it would read 26 million entries under every policy.
@@ -73,6 +82,7 @@ def measure_layout(name: str, *, scale: int = 1) -> list[Cost]:
     Args:
         name: One of `benchmarks.targets.LAYOUTS`.
         scale: Divides the target's size.
+        share: Divides the walks' steps.
     """
     costs = []
     with layout(name, scale=scale) as target:
@@ -80,7 +90,10 @@ def measure_layout(name: str, *, scale: int = 1) -> list[Cost]:
         for walk_name in WALKS:
             if name == "S4" and walk_name == "dump":
                 continue
-            costs += [measure(walk_name, policy, source, cut=name == "S4" and policy in _GREEDY) for policy in POLICIES]
+            costs += [
+                measure(walk_name, policy, source, cut=name == "S4" and policy in _GREEDY, share=share)
+                for policy in POLICIES
+            ]
         source.close()
     return costs
 
@@ -108,8 +121,8 @@ def check(costs: Sequence[Cost]) -> list[str]:
 
 def tables(*, quick: bool) -> list[Table]:
     """The scroll steps in short, and one table a layout."""
-    scale = 20 if quick else 1
-    costs = {name: measure_layout(name, scale=scale) for name in LAYOUTS}
+    scale, share = (20, 10) if quick else (1, 1)
+    costs = {name: measure_layout(name, scale=scale, share=share) for name in LAYOUTS}
     part = f", a {scale}th of" if quick else ""
     return [_in_short(costs, part), *(_layout_table(name, measured, part) for name, measured in costs.items())]
 

@@ -18,9 +18,7 @@ _APPLICATION_KEYS: Final = _KEYS | {DOWN: b"\x1bOB", UP: b"\x1bOA"}
 BARE_ROWS: Final = 55_000
 """Rows of the bare app: about those of the target of 200 MB."""
 
-_CURSOR: Final = re.compile(rb"\x1b\[(?:1;)?7;[0-9;]*m[^\x1b]*?((?:0x)?[0-9a-f]{12})(?=[- ])")
-"""The explorer's cursor is its one row in reverse video: a page's row says 0x and the address, a VMA's header no 0x."""
-_ROW: Final = re.compile(rb" 0x[0-9a-f]{12} ")
+_ROW: Final = re.compile(rb"0x([0-9a-f]{12}) ")
 _BARE_ROW: Final = re.compile(rb" row +(\d+)")
 _PAGE: Final = 4096
 
@@ -32,34 +30,38 @@ class Contestant:
     Attributes:
         name: What the table calls it.
         argv: The program and its arguments.
-        sign: Finds the row that a frame shows; None takes any output for an answer.
-        base: Number base of that row.
-        unit: How far one line down moves it.
-        rows: Found on any frame with rows; None as for `sign`.
+        row: Finds a row's number on a line of a frame; None takes any output for an answer.
+        base: Number base of that.
+        unit: How far one row is from the next.
         keys: What is sent for each key.
     """
 
     name: str
     argv: tuple[str, ...]
-    sign: re.Pattern[bytes] | None
+    row: re.Pattern[bytes] | None
     base: int = 10
     unit: int = 1
-    rows: re.Pattern[bytes] | None = None
     keys: dict[str, bytes] = field(default_factory=lambda: _KEYS)
+
+    def rows(self, data: bytes) -> list[tuple[int, int]]:
+        """The rows that a frame shows, as line and number; empty for a frame without rows."""
+        assert self.row is not None, "rows can be told"
+        found = ((line, self.row.search(text)) for line, text in enumerate(data.split(b"\r\n")))
+        return [(line, int(match[1], self.base)) for line, match in found if match]
 
     def start(self, cols: int, rows: int) -> Program:
         """Start it in a terminal of this size."""
-        return Program(self.argv, cols, rows, marks=self.sign is not None)
+        return Program(self.argv, cols, rows, marks=self.row is not None)
 
 
 def explorer(pid: int, name: str = "pagelens") -> Contestant:
     """The explorer on a process."""
-    return Contestant(name, (sys.executable, "-m", "app", str(pid)), _CURSOR, 16, _PAGE, _ROW)
+    return Contestant(name, (sys.executable, "-m", "app", str(pid)), _ROW, 16, _PAGE)
 
 
 def bare() -> Contestant:
     """The bare Textual app."""
-    return Contestant("bare", (sys.executable, "-m", "benchmarks.bare_app", str(BARE_ROWS)), _BARE_ROW, rows=_BARE_ROW)
+    return Contestant("bare", (sys.executable, "-m", "benchmarks.bare_app", str(BARE_ROWS)), _BARE_ROW)
 
 
 def pagemon(pid: int) -> Contestant | None:

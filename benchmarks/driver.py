@@ -53,6 +53,7 @@ class Program:
         self._pending = b""
         self._frames: deque[Frame] = deque()
         self._asked = False
+        self._last = b""
         self._master, slave = os.openpty()
         settings = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
         unwanted = ("NO_COLOR", "TEXTUAL", "PYTHONDONTWRITEBYTECODE")
@@ -156,8 +157,10 @@ class Program:
         try:
             data = os.read(self._master, 1 << 16)
         except OSError as exc:
-            raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}") from exc
+            status = self._process.wait()
+            raise RuntimeError(f"{self._process.args!r} ended with {status}; its last words: {self._last!r}") from exc
         now = perf_counter()
+        self._last = data[-500:]
         self._pending += data
         if not self._asked and _QUERY in self._pending:
             self._asked = True

@@ -114,5 +114,10 @@ def why_denied(owner: str = "") -> tuple[str, str]:
     if os.geteuid() == 0:
         # Root with all it needs is still refused where a security module or a sandbox guards the process.
         return "permission denied even to root", "a security module or sandbox guards it, or CAP_SYS_PTRACE was dropped"
+    # Not above: that module imports this one.
+    from pagemap.process import user_name
+
+    if owner and owner == user_name(os.geteuid()):
+        return "permission denied: it has closed its memory (not dumpable)", "run pagelens as root (CAP_SYS_PTRACE)"
     why = f"permission denied: it belongs to {owner}" if owner else "permission denied"
     return why, "run pagelens as that user or as root (CAP_SYS_PTRACE)"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
 import os
+import struct
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 _MADV_GUARD_INSTALL: Final = 102
 _SYS_USERFAULTFD: Final = 323
+_SYS_CACHESTAT: Final = 451
+"""The same number on every architecture but alpha: scripts/syscall.tbl."""
+_PROCMAP_QUERY: Final = 0xC0686611
+"""include/uapi/linux/fs.h: _IOWR('f', 17, struct procmap_query)."""
+_PROCMAP: Final = struct.Struct("=9Q4I2Q")
+"""struct procmap_query: size, flags, address asked for, start and end of the VMA, then what is not asked here."""
 _UFFD_USER_MODE_ONLY: Final = 1
 _MM: Final = "/sys/kernel/mm"
 
@@ -28,6 +36,8 @@ _MM: Final = "/sys/kernel/mm"
 def features(sight: Visibility) -> Iterator[Finding]:
     """The findings, one a feature."""
     yield _scan(sight)
+    yield _procmap_query()
+    yield _cachestat()
     yield _guard()
     yield _userfaultfd()
     yield _transparent_huge_pages()
@@ -50,6 +60,46 @@ def _scan(sight: Visibility) -> Finding:
         os.close(fd)
     detail = f"all categories but {', '.join(unknown)}" if unknown else "all categories"
     return Finding("PAGEMAP_SCAN", available=True, detail=detail)
+
+
+def _procmap_query() -> Finding:
+    area = mmap.mmap(-1, PAGE_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    anchor = ctypes.c_char.from_buffer(area)
+    address = ctypes.addressof(anchor)
+    query = bytearray(_PROCMAP.pack(_PROCMAP.size, 0, address, *(0,) * 12))
+    fd = os.open("/proc/self/maps", os.O_RDONLY)
+    try:
+        fcntl.ioctl(fd, _PROCMAP_QUERY, query)
+    except OSError as exc:
+        reason = f"{exc.strerror}: one VMA cannot be asked for, the whole maps text is read"
+        return missing("PROCMAP_QUERY", reason, "Linux 6.11 or later")
+    finally:
+        os.close(fd)
+        del anchor
+        area.close()
+    start, end = _PROCMAP.unpack(query)[3:5]
+    if start <= address < end:
+        return Finding("PROCMAP_QUERY", available=True, detail="a VMA can be asked for by its address")
+    return missing("PROCMAP_QUERY", "it answers with a VMA that does not hold the address", "another kernel")
+
+
+def _cachestat() -> Finding:
+    try:
+        fd = os.memfd_create("pagelens-probe", os.MFD_CLOEXEC)
+    except OSError as exc:
+        return missing("cachestat", f"no file to try it on: memfd_create: {exc.strerror}", "CONFIG_MEMFD_CREATE")
+    try:
+        os.write(fd, b"1")
+        # struct cachestat_range: offset and length; struct cachestat: five counts, the first of cached pages.
+        asked, counts = (ctypes.c_uint64 * 2)(0, PAGE_SIZE), (ctypes.c_uint64 * 5)()
+        result, error = _syscall(_SYS_CACHESTAT, fd, ctypes.addressof(asked), ctypes.addressof(counts), 0)
+    finally:
+        os.close(fd)
+    if result < 0:
+        return missing("cachestat", os.strerror(error), "Linux 6.5 or later, with CONFIG_CACHESTAT_SYSCALL")
+    if counts[0] != 1:
+        return missing("cachestat", f"it counts {counts[0]} cached pages in a file of one", "another kernel")
+    return Finding("cachestat", available=True, detail="the cached pages of a file can be counted")
 
 
 def _guard() -> Finding:

@@ -43,7 +43,7 @@ class LiveProcess:
     def __init__(self, pid: int) -> None:
         check_system()
         try:
-            self._dir: Final = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY)
+            self._dir = os.open(f"/proc/{pid}", os.O_RDONLY | os.O_DIRECTORY)
         except OSError as exc:
             raise from_oserror(exc, pid, "read") from exc
         descriptors = [self._dir]
@@ -52,7 +52,7 @@ class LiveProcess:
             if stat.memoryless:
                 raise NoMemoryMapError(f"cannot look at process {pid}", stat.memoryless)
             self._identity: Final = identify(pid, self._dir)
-            self._maps_fd: Final = self._open("maps")
+            self._maps_fd = self._open("maps")
             descriptors.append(self._maps_fd)
             self._reader: Final = PagemapReader(self._open("pagemap"))
         except BaseException:
@@ -158,7 +158,13 @@ class LiveProcess:
         return f"process {pid} has exited, and its PID was given to another process, {successor.name}"
 
     def close(self) -> None:
-        """Close its three descriptors."""
+        """Close its three descriptors; what is asked of it then fails, and reaches nothing that has their numbers next.
+
+        Raises:
+            OSError: It is closed already.
+        """
         self._reader.close()
-        os.close(self._maps_fd)
-        os.close(self._dir)
+        descriptors = (self._maps_fd, self._dir)
+        self._maps_fd = self._dir = -1
+        for fd in descriptors:
+            os.close(fd)

@@ -155,8 +155,15 @@ class LookupCache:
 
     @property
     def address_limit(self) -> int:
-        """First address that pagemap does not cover."""
-        return self._reader.address_limit
+        """First address that pagemap does not cover.
+
+        Raises:
+            TargetGoneError: The address space was gone before its limit was ever asked for: then none is covered.
+        """
+        limit = self._reader.address_limit
+        if limit == 0:
+            raise TargetGoneError("the target's address space is gone")
+        return limit
 
     def window_at(self, address: int) -> Window | None:
         """The held window that has this page, also an expired one; looks nothing up and counts nothing."""
@@ -188,10 +195,8 @@ class LookupCache:
         return (window.start <= start and end <= window.end) or end - start > MAX_WINDOW
 
     def _miss(self, address: int) -> tuple[Window, str]:
-        limit = self._reader.address_limit
+        limit = self.address_limit
         if address >= limit:
-            if limit == 0:
-                raise TargetGoneError("the target's address space is gone")
             raise NotWalkableError(f"address {address:#x} is above what pagemap covers", f"its limit is {limit:#x}")
         plan = self.policy.plan(self.space, address, limit, self._plan)
         self._plan = plan
@@ -243,6 +248,7 @@ class LookupCache:
             reading = window.resolve(start, end, self._reader)
         except ReadFailedError as exc:
             self.counters.preads += exc.preads
+            self.events.add(self.clock(), "error", start, end, str(exc))
             raise
         if reading is None:
             return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pagemap.errors import (
     AccessDeniedError,
     NoSuchProcessError,
+    PagelensError,
     UnsupportedSystemError,
     UsageError,
     from_oserror,
@@ -27,6 +28,9 @@ _PF_KTHREAD: Final = 0x00200000
 """include/linux/sched.h: the task is a kernel thread."""
 _PF_EXITING: Final = 0x00000004
 """include/linux/sched.h: the task is getting shut down."""
+
+_PID_DIGITS: Final = 10
+"""A PID is a C int; the kernel's own limit, 4,194,304, is lower."""
 
 KERNEL_THREAD: Final = "kernel thread: it has no user memory"
 ZOMBIE: Final = "zombie: it has exited and has no memory, its parent has not yet collected it"
@@ -156,7 +160,8 @@ def identify(pid: int, dir_fd: int | None = None) -> Identity:
 def owner(pid: int) -> str:
     """The name of the user a process belongs to; empty where it cannot be told."""
     try:
-        return user_name(os.stat(f"/proc/{pid}/stat").st_uid)
+        # The directory's owner: what is in it belongs to root where the process is not dumpable (fs/proc/base.c).
+        return user_name(os.stat(f"/proc/{pid}").st_uid)
     except OSError:
         return ""
 
@@ -178,12 +183,16 @@ def why_unreadable(pid: int) -> str:
         if stat.memoryless:
             return stat.memoryless
         os.close(os.open(f"/proc/{pid}/pagemap", os.O_RDONLY))
-    except NoSuchProcessError:
-        return "it has ended"
+    except PagelensError as exc:
+        # With hidepid not even the state of another user's process can be read.
+        error = exc
     except OSError as exc:
         error = from_oserror(exc, pid, "read")
-        return why_denied(owner(pid))[0] if isinstance(error, AccessDeniedError) else error.why or error.what
-    return ""
+    else:
+        return ""
+    if isinstance(error, NoSuchProcessError):
+        return "it has ended"
+    return why_denied(owner(pid))[0] if isinstance(error, AccessDeniedError) else error.why or error.what
 
 
 def list_processes() -> Iterator[ProcessInfo]:
@@ -251,7 +260,8 @@ def find_process(text: str) -> int:
         UsageError: Several have this name.
     """
     check_system()
-    if text.isascii() and text.isdigit():
+    # More digits than any PID has are a name: Python and the kernel would each refuse the number in their own way.
+    if text.isascii() and text.isdigit() and len(text) <= _PID_DIGITS:
         pid = int(text)
         read_stat(pid)
         return pid

@@ -35,7 +35,7 @@ class PagemapReader:
     """
 
     def __init__(self, fd: int, pread: Callable[[int, int, int], bytes] | None = None) -> None:
-        self.fd: Final = fd
+        self.fd = fd
         self._pread = pread
         self.preads = 0
         self.bytes_read = 0
@@ -112,5 +112,10 @@ class PagemapReader:
             return False
 
     def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self.fd)
+        """Close the descriptor. Reads fail from then on, and do not reach what is given the same number next.
+
+        Raises:
+            OSError: It is closed already.
+        """
+        fd, self.fd = self.fd, -1
+        os.close(fd)

@@ -132,6 +132,8 @@ class Viewport:
         except (TargetGoneError, ReadFailedError) as exc:
             self.error = exc
             return
+        if self.refreshed:
+            self.error = None
         for start, entries in pieces:
             for i, word in enumerate(entries):
                 row = pages[start + i * PAGE_SIZE]
@@ -146,6 +148,8 @@ class Viewport:
     def _resolve(self, rows: list[PageRow]) -> None:
         pages = {row.address: row for row in rows}
         self.looked_up = []
+        if rows:
+            self.error = None
         try:
             for start, end in _runs(pages):
                 self._look_up(start, end, pages)

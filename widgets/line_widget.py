@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from rich.style import Style
     from textual.geometry import Region
 
 
@@ -24,6 +24,15 @@ class LineWidget(Widget):
         style = self._components.get(name)
         if style is None:
             style = self._components[name] = self.get_component_rich_style(name)
+        return style
+
+    def shade(self, name: str) -> Style:
+        """The style of a component class without its text colour: to be laid over text that keeps its own."""
+        style = self._components.get(f"shade {name}")
+        if style is None:
+            full = self.component(name)
+            style = Style(bgcolor=full.bgcolor, bold=full.bold, underline=full.underline, reverse=full.reverse)
+            self._components[f"shade {name}"] = style
         return style
 
     def notify_style_update(self) -> None:

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from pagemap import entry as bits
 from pagemap.entry import decode
 from pagemap.state import PageState, Visibility, classify
+from widgets.flags import flags
 from widgets.numbers import count, size
 from widgets.text import clean, fit
 from widgets.virtual_list import VirtualList
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 WINDOW_COLOURS: Final = 6
 """Windows take turns with this many colours."""
 
-_FLAGS: Final = (
-    (bits.PRESENT, "P"),
-    (bits.SWAP, "S"),
-    (bits.FILE, "F"),
-    (bits.EXCLUSIVE, "X"),
-    (bits.SOFT_DIRTY, "D"),
-    (bits.UFFD_WP, "W"),
-    (bits.GUARD, "G"),
-)
 _STATE_ROLES: Final = (
     *("absent", "zero", "anonymous", "cow", "file"),
     *("shared", "huge", "swapped", "marker", "poison"),
@@ -180,10 +172,9 @@ class PageList(VirtualList):
         if entry.present:
             return "PFN hidden" if entry.pfn is None else f"{entry.pfn:#x}"
         if entry.swapped:
-            return "slot hidden" if entry.swap_type is None else f"{entry.swap_type}:{entry.swap_offset:#x}"
+            if entry.swap_type is None:
+                return "slot hidden"
+            # A page-table marker is no slot of any swap file: its number says what it marks.
+            marker = entry.swap_type == bits.MARKER_TYPE
+            return f"marker {entry.swap_offset}" if marker else f"{entry.swap_type}:{entry.swap_offset:#x}"
         return "-"
-
-
-def flags(word: int) -> str:
-    """The entry's flag bits as letters, a dot for each that is clear."""
-    return "".join(letter if word & mask else "." for mask, letter in _FLAGS)

@@ -311,7 +311,7 @@ class VirtualList(LineWidget, can_focus=True):
         if row < self._row_count:
             strip = Strip(self.row_segments(row, inner)).adjust_cell_length(inner, self.rich_style)
             if row == self._cursor:
-                cursor = self.component("list--cursor-focus" if self.has_focus else "list--cursor")
+                cursor = self.shade("list--cursor-focus" if self.has_focus else "list--cursor")
                 strip = Strip(Segment.apply_style(strip, post_style=cursor))
         elif not self._row_count and y == 1:
             strip = Strip([Segment(fit(" " + self.empty_text, inner), self.component("list--empty"))])

@@ -6,10 +6,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from app.arguments import positive
 from app.cli import add_policy_options
 from app.output import Output
 from pagemap.cache import PagemapCache
-from pagemap.errors import UnknownPolicyError, UsageError
+from pagemap.errors import UsageError
 from pagemap.events import RING
 from pagemap.literal import literal_events
 from pagemap.live import LiveProcess
@@ -57,23 +58,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_policy_options(parser, several=True)
     parser.add_argument("--walk", choices=WALKS, default="dump", help="how to go through it (default dump)")
-    parser.add_argument("--rows", type=_positive, default=ROWS, metavar="N", help=f"viewport rows (default {ROWS})")
-    parser.add_argument("--steps", type=_positive, metavar="N", help="scroll steps (default: the walk's own)")
+    parser.add_argument("--rows", type=positive, default=ROWS, metavar="N", help=f"viewport rows (default {ROWS})")
+    parser.add_argument("--steps", type=positive, metavar="N", help="scroll steps (default: the walk's own)")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="make the lookups of a recorded scroll instead")
     parser.add_argument(
         "--literal", action="store_true", help="with --policy seed: the 2014 patch's own steps and defects"
     )
     parser.add_argument("--events", action="store_true", help="first, what the cache did, as JSON Lines")
     parser.add_argument("--json", action="store_true", help="one JSON object a policy")
-
-
-def _positive(text: str) -> int:
-    import argparse
-
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("it must be at least 1")
-    return number
 
 
 def run(args: argparse.Namespace) -> int:
@@ -89,6 +81,9 @@ def run(args: argparse.Namespace) -> int:
             output.text(_row(_COLUMNS))
         for policy in policies:
             _measure(args, policy, source, recording, output)
+        unsized = [policy.name for policy in policies if policy.window_size is None]
+        if args.window_size is not None and unsized and not args.json and not args.events:
+            output.text(f"--window-size does not apply to {', '.join(unsized)}: their windows follow from the VMAs")
     finally:
         source.close()
     return 0
@@ -147,10 +142,8 @@ def _policies(args: argparse.Namespace) -> Iterator[Policy]:
             yield make_policy(name, args.window_size, args.windows)
             continue
         for each in POLICIES:
-            try:
-                yield make_policy(each, args.window_size, args.windows)
-            except UnknownPolicyError:
-                yield make_policy(each, None, args.windows)
+            sized = POLICIES[each].default_window_size is not None
+            yield make_policy(each, args.window_size if sized else None, args.windows)
 
 
 def _drain(output: Output, cache: PagemapCache, seen: int, *, last: bool) -> int:

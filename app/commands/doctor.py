@@ -23,11 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Report."""
     output = Output(as_json=args.json)
+    yes, no = ("✓", "✗") if output.can_show("✓✗") else ("+", "-")
     for finding in findings():
         if args.json:
             output.object(finding.as_json())
             continue
-        output.text(f"{'✓' if finding.available else '✗'} {finding.feature:<18} {finding.detail or finding.reason}")
+        output.text(f"{yes if finding.available else no} {finding.feature:<18} {finding.detail or finding.reason}")
         if not finding.available and finding.detail:
             output.text(f"  {'':<18} {finding.reason}")
         if finding.remedy:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
-from app.arguments import address_range, state_test
+from app.arguments import RANGE_HELP, address_range, state_test
 from app.cli import add_policy_options
 from app.navigation import neighbours
 from app.output import Output
@@ -14,6 +15,7 @@ from pagemap.errors import NotMappedError
 from pagemap.live import LiveProcess
 from pagemap.policies import DEFAULT_POLICY, make_policy
 from pagemap.process import find_process
+from pagemap.state import ENTRY_TESTS, STATES
 from pagemap.vma import PAGE_SIZE
 from widgets.numbers import count, percent
 
@@ -23,7 +25,16 @@ if TYPE_CHECKING:
 
     from pagemap.vma import AddressSpace
 
-EPILOG: Final = """\
+_NAMES: Final = fill(
+    ", ".join([*ENTRY_TESTS, *STATES]),
+    112,
+    initial_indent="states: ",
+    subsequent_indent=" " * 8,
+    break_on_hyphens=False,
+)
+EPILOG: Final = f"""\
+{_NAMES}
+        The first five are single bits of the entry, the others name what the page is; a page fits if any of them does.
 fields: address, entry (hexadecimal), state, present, swapped, pfn, swap_type, swap_offset, file, exclusive,
         soft_dirty, uffd_wp, guard; with --stats a last object: counters
 present, swapped and the flags are the entry's bits; pfn, swap_type and swap_offset are null where the entry has none
@@ -38,8 +49,8 @@ _PIECE: Final = 4_096
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
     parser.add_argument("target", metavar="PID|NAME", help="the process")
-    parser.add_argument("--range", metavar="START-END", help="only these addresses, hexadecimal; also START+SIZE")
-    parser.add_argument("--state", metavar="S", help="only pages in these states, joined by commas, as present,swapped")
+    parser.add_argument("--range", metavar="START-END", help=RANGE_HELP)
+    parser.add_argument("--state", metavar="S", help="only pages in these states, by commas (default all)")
     add_policy_options(parser)
     parser.add_argument("--stats", action="store_true", help="last, what the cache counted")
     parser.add_argument("--json", action="store_true", help="one JSON object a page")

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from app.arguments import address_range
+from app.arguments import RANGE_HELP, address_range
 from app.navigation import neighbours
 from app.output import Output
 from pagemap.errors import NotMappedError
@@ -37,13 +37,13 @@ _PLACE: Final = 33
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
     parser.add_argument("target", metavar="PID|NAME", help="the process")
-    parser.add_argument("--range", metavar="START-END", help="only these addresses, hexadecimal; also START+SIZE")
+    parser.add_argument("--range", metavar="START-END", help=RANGE_HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object a VMA, and one for the total")
 
 
 def run(args: argparse.Namespace) -> int:
     """Count them."""
-    low, high = address_range(args.range) if args.range else (0, 1 << 64)
+    low, high = address_range(args.range) if args.range is not None else (0, 1 << 64)
     output = Output(as_json=args.json)
     source = LiveProcess(find_process(args.target))
     try:

@@ -50,6 +50,9 @@ _MANY_VMAS: Final = 2_000
 class BrowsingScreen(Screen[object]):
     """What the explorer shows and keeps up to date; its keys are those of `ExplorerScreen`."""
 
+    # Focus is given where it belongs, once: each change of it restyles the screen.
+    AUTO_FOCUS = ""
+
     def __init__(
         self,
         source: Source | None,
@@ -278,7 +281,8 @@ class BrowsingScreen(Screen[object]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """On a narrow terminal the process list is wide only while it has the focus."""
-        self.set_class(isinstance(event.widget, ProcessPane), "-processes")
+        if self.has_class("-narrow"):
+            self.set_class(isinstance(event.widget, ProcessPane), "-processes")
 
     def on_key_bar_pressed(self, message: KeyBar.Pressed) -> None:
         """A key was clicked: as if it had been pressed."""

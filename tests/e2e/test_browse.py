@@ -107,11 +107,13 @@ def one_line(terminal: Terminal) -> str:
 
 
 def driven(terminal: Terminal) -> int:
-    """The address of the page list's row under the cursor, which is drawn in reverse."""
+    """The address of the page list's row under the cursor, the one on another background."""
     place = terminal.find("win address")
     assert place is not None
     left, top = place
-    y = next(y for y in range(top + 1, len(terminal.screen)) if terminal.cell(left + 5, y).reverse)
+    end = next(y for y, line in enumerate(terminal.screen) if line[left:].startswith("Cache "))
+    shades = [terminal.cell(left + 5, y).bg for y in range(top + 1, end)]
+    y = top + 1 + next(i for i, shade in enumerate(shades) if shades.count(shade) == 1)
     return int(terminal.screen[y][left + 4 : left + 18], 16)
 
 

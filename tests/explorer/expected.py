@@ -80,7 +80,7 @@ class Row:
 
 _PAGE = re.compile(
     r"(?P<gutter>┏━|┃ |┗━|╺━|  )(?P<mark>[●·?]) (?P<address>0x[0-9a-f]{12,16}) "
-    r"(?:\S (?P<state>[a-z-]+) +(?P<frame>PFN hidden|slot hidden|[0-9a-fx:-]+) (?P<flags>[PSFXDWG.]{7}) "
+    r"(?:\S (?P<state>[a-z-]+) +(?P<frame>PFN hidden|slot hidden|marker [0-9]+|[0-9a-fx:-]+) (?P<flags>[PSFXDWG.]{7}) "
     r"(?P<word>0x[0-9a-f]{16})|(?P<why>.*))"
 )
 _HEADER = re.compile(r"(?P<gutter>┃ |  ) ▾ (?P<start>[0-9a-f]{12,16})-[0-9a-f]{12,16} ")
@@ -221,7 +221,9 @@ class Explored:
         if kernel.present(word):
             return f"{kernel.pfn(word):#x}" if self.pfn_visible else "PFN hidden"
         if kernel.swapped(word):
-            slot = f"{kernel.swap_type(word)}:{kernel.swap_offset(word):#x}"
+            kind, offset = kernel.swap_type(word), kernel.swap_offset(word)
+            # Type 31 is no swap file but a page-table marker.
+            slot = f"marker {offset}" if kind == 31 else f"{kind}:{offset:#x}"
             return slot if self.pfn_visible else "slot hidden"
         return "-"
 

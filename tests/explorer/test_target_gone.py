@@ -1,5 +1,6 @@
 """Targets that end, become something else, or cannot be read any more: named, and the last view kept."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -164,7 +165,9 @@ def _refusing(error: Exception) -> Callable[[], AddressSpace]:
 
 async def test_descriptors_are_let_go(target: Target) -> None:
     source = LiveProcess(target.pid)
+    fd = source.reader.fd
     async with explore(source) as driver:
         await driver.press("pagedown")
+        assert os.readlink(f"/proc/self/fd/{fd}") == f"/proc/{target.pid}/pagemap"
     with pytest.raises(OSError, match="Bad file descriptor"):
-        source.close()
+        os.fstat(fd)

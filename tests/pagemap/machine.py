@@ -66,7 +66,8 @@ class Machine:
         self.cache = PagemapCache(self.source, layout.space, policy, clock=self.clock, timer=lambda: 0.0, **settings)
         self.before = 0
         """Calls that were made before the counters were reset."""
-        self.failing = False
+        self._fates: dict[int, str] = {}
+        self._seen = 0
 
     @property
     def calls(self) -> int:
@@ -78,8 +79,23 @@ class Machine:
         counters = self.cache.counters
         check_laws(counters)
         check_windows(self.cache)
+        self.check_reasons()
         assert self.calls - self.before == counters.preads + counters.refresh_preads
         assert counters.scans == counters.fills + counters.failed_fills or not self.cache.policy.regions
+
+    def check_reasons(self) -> None:
+        """Each miss has the reason that follows from what became of the page's window last, as the events tell it."""
+        fresh = self.cache.events.since(self._seen)
+        for event in fresh:
+            if event.kind == "miss":
+                assert event.reason == self._fates.get(event.start, "cold")
+            elif event.kind in ("evict", "invalidate"):
+                fate = "expired" if "age" in event.reason else "evicted"
+                fate = "invalidated" if event.kind == "invalidate" else fate
+                self._fates |= dict.fromkeys(range(event.start, event.end, PAGE), fate)
+        if fresh:
+            assert fresh[0].seq == self._seen + 1, "the ring is long enough for one step"
+            self._seen = fresh[-1].seq
 
     def held(self, page: int) -> Window | None:
         """A window that must serve the page."""
@@ -119,6 +135,10 @@ class Machine:
             # What reaches beyond the limit needs a second read, which gives 0 bytes.
             beyond = cache.policy.name == "criu-unclamped" and window.end == limit
             assert self.calls - calls == 1 or (beyond and self.calls - calls == 2)
+            # What is shown is what was read, to the byte.
+            size, offset = self.pagemap.calls[calls]
+            assert offset == window.start // PAGE * 8
+            assert size == len(window.entries) * 8 or (beyond and size > len(window.entries) * 8)
 
     def look_over(self, part: float, count: int) -> None:
         pages = self.layout.pages

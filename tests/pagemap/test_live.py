@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pagemap import PagemapCache
-from pagemap.errors import AccessDeniedError, NoMemoryMapError, NoSuchProcessError, TargetGoneError
+from pagemap.errors import AccessDeniedError, NoMemoryMapError, NoSuchProcessError, ReadFailedError, TargetGoneError
 from pagemap.live import LiveProcess
 from pagemap.process import KERNEL_THREAD, ZOMBIE
 from tests.kit import kernel, launch
@@ -178,6 +178,27 @@ def test_another_users_process_is_denied_with_the_owner_and_the_remedy(target: T
         f"cannot read the memory of process {target.pid}: permission denied: it belongs to root; "
         "run pagelens as that user or as root (CAP_SYS_PTRACE)\n"
     ), done.stderr
+
+
+def test_what_is_closed_reads_nothing_more_and_never_another_file(target: Target) -> None:
+    with PagemapCache.open(target.pid) as cache, Target.spawn() as other:
+        start = cache.space.starts[0]
+        assert cache.address_limit
+        source = LiveProcess(target.pid)
+        source.close()
+        cache.close()
+        # It is given the numbers that have just become free.
+        with closing(LiveProcess(other.pid)) as newer:
+            cache.close()
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                source.close()
+            with pytest.raises(ReadFailedError, match="Bad file descriptor"):
+                cache.lookup(start)
+            for ask in (source.maps, lambda: source.read(start, start + PAGE)):
+                with pytest.raises(ReadFailedError, match="Bad file descriptor"):
+                    ask()
+            assert newer.condition() == ""
+            assert len(newer.maps())
 
 
 @pytest.mark.parametrize("end", ["live", "gone", "zombie"])

@@ -147,6 +147,42 @@ def test_another_users_process_says_to_whom_it_belongs() -> None:
     assert done.stdout == "False | permission denied: it belongs to root | root | True\n", done.stderr
 
 
+@pytest.mark.needs_root
+def test_with_hidepid_the_reason_is_given_where_not_even_the_state_can_be_read() -> None:
+    # A /proc of our own, in a mount namespace of its own: nothing outside changes.
+    code = (
+        "import ctypes, os\n"
+        "from pagemap.process import why_unreadable\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "libc.unshare(0x20000)\n"  # CLONE_NEWNS
+        "libc.mount(b'none', b'/', None, 0x44000, None)\n"  # MS_REC | MS_PRIVATE
+        "assert not libc.mount(b'proc', b'/proc', b'proc', 0, b'hidepid=1'), ctypes.get_errno()\n"
+        f"os.setgroups([]), os.setgid({NOBODY}), os.setuid({NOBODY})\n"
+        "print(why_unreadable(1))"
+    )
+    done = launch.run([sys.executable, "-c", code])
+    assert done.stdout == "permission denied: it belongs to root\n", done.stderr
+
+
+@pytest.mark.needs_root
+def test_ones_own_process_that_is_not_dumpable_is_not_called_another_users() -> None:
+    code = (
+        "import ctypes, os\n"
+        "from pagemap.errors import AccessDeniedError\n"
+        "from pagemap.live import LiveProcess\n"
+        "from pagemap.process import describe, owner\n"
+        "ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"  # PR_SET_DUMPABLE
+        "info = describe(os.getpid())\n"
+        "print(info.user == owner(os.getpid()), info.readable, info.reason)\n"
+        "try:\n    LiveProcess(os.getpid())\n"
+        "except AccessDeniedError as error:\n    print(error.remedy)"
+    )
+    done = launch.run([sys.executable, "-c", code], uid=NOBODY)
+    assert done.stdout == (
+        "True False permission denied: it has closed its memory (not dumpable)\nrun pagelens as root (CAP_SYS_PTRACE)\n"
+    ), done.stderr
+
+
 def test_a_user_without_a_name_is_a_number() -> None:
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     free = next(uid for uid in range(3_000_000_000, 3_000_000_100) if uid not in taken)
@@ -168,7 +204,9 @@ def test_a_process_is_found_by_its_pid_or_its_only_name(child: Target) -> None:
         assert str(other.pid) in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", " ", "-1", "1.5", "\n", "²", "\udcff", "[/]", "x" * 10_000])
+@pytest.mark.parametrize(
+    "text", ["", " ", "-1", "1.5", "\n", "²", "\udcff", "[/]", "x" * 10_000, "9" * 300, "9" * 5_000]
+)
 def test_nonsense_is_no_process(text: str) -> None:
     with pytest.raises(PagelensError) as caught:
         find_process(text)

@@ -150,6 +150,23 @@ def test_a_failure_leaves_rows_with_its_reason_and_a_retry_looks_only_these_up()
     assert [row.reason for row in view.viewport.rows][5:] == ["cold", ""]
 
 
+def test_the_error_is_that_of_the_last_try() -> None:
+    view = View([(A, A + 3 * BLOCK)])
+    view.viewport.show(0, 20)
+    view.pagemap.failing = OSError(5, "Input/output error")
+    failures = []
+    # Painting the same rows again tries nothing, so it leaves the error of the refresh before.
+    for refresh, top in [(True, 0), (False, 0), (True, 0), (False, 600), (False, 1200)]:
+        if top == 600:
+            view.pagemap.failing = OSError(5, "Input/output error")
+        if refresh:
+            view.viewport.refresh()
+        else:
+            view.viewport.show(top, 20)
+        failures.append(view.failure)
+    assert failures == ["ReadFailedError", "ReadFailedError", "", "ReadFailedError", ""]
+
+
 def test_a_target_that_is_gone_leaves_the_last_view() -> None:
     view = View([(A, A + 2 * BLOCK)])
     view.viewport.show(0, 20)

@@ -8,9 +8,11 @@ from pagemap.cache import PagemapCache
 from pagemap.counting import CountingReader
 from pagemap.errors import ReadFailedError, TargetGoneError, UsageError
 from pagemap.policies import POLICIES
+from pagemap.recording import Recording
 from pagemap.vma import AddressSpace
 from pagemap.walks import JUMPS, LINES, WALKS, walk
 from tests.kit.kernel import PAGE
+from tests.kit.targets import Target
 from tests.pagemap.synthetic import VSYSCALL, Pagemap, Range, Synthetic
 
 LIMIT = 1 << 47
@@ -95,6 +97,20 @@ def test_a_walk_over_next_to_nothing_ends(name: str, ranges: list[Range]) -> Non
 def test_an_unknown_walk_is_named_with_those_there_are() -> None:
     with pytest.raises(UsageError, match=r"no such walk: sideways.*dump.*jumps"):
         next(walk(cache_of(SMALL), "sideways"))
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_over_a_target_that_was_gone_before_raises_and_does_not_end_with_nothing(name: str) -> None:
+    with Target.spawn() as target, PagemapCache.open(target.pid) as cache:
+        target.exit()
+        with pytest.raises(TargetGoneError):
+            list(walk(cache, name))
+        assert cache.counters.lookups == 0
+        # Nor does a recorded scroll.
+        start = cache.space.starts[0]
+        recording = Recording("", cache.space, LIMIT, [[(start, start + PAGE)]])
+        with pytest.raises(TargetGoneError):
+            list(recording.replay(cache))
 
 
 @pytest.mark.parametrize("name", WALKS)

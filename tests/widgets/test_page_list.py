@@ -9,7 +9,8 @@ from pagemap.vma import PAGE_SIZE, Vma
 from pagemap.window import Window, blank
 from tests.explorer.expected import Row, parse_row
 from tests.widgets.host import Host, hosted
-from widgets.page_list import PageLine, PageList, flags
+from widgets.flags import flags
+from widgets.page_list import PageLine, PageList
 
 HEAP = Vma(0x10000000, 0x10000000 + 8 * PAGE_SIZE, "rw-p", 0, "00:00", 0, "[heap]", 0)
 FILE = Vma(0x7F0000000000, 0x7F0000008000, "r--p", 0, "08:01", 7, "/usr/lib/[b]lib[/]\x1b[31m.so", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from pagemap.entry import PFN_MASK, PRESENT, SWAP, decode
+from pagemap.entry import MARKER_TYPE, PFN_MASK, PRESENT, SWAP, decode
 from pagemap.state import PageState, Visibility, classify
 from pagemap.vma import PAGE_SIZE
 from widgets.flags import flags
@@ -109,7 +109,9 @@ class PageFormat:
         number = "-"
         if word & (PRESENT | SWAP):
             entry = decode(word, pfn_visible=self._sight.pfn)
-            if entry.swap_type is not None:
+            if entry.swap_type == MARKER_TYPE:
+                number = f"marker {entry.swap_offset}"
+            elif entry.swap_type is not None:
                 number = f"{entry.swap_type}:{entry.swap_offset:#x}"
             else:
                 number = f"{frame:#x}" if entry.pfn is not None else "hidden"

@@ -84,7 +84,8 @@ class TestTerminal:
     def test_sequences_in_pieces(self) -> None:
         """Sequences that pyte does not know, broken-off ones and lone escapes leave the screen clean."""
         script = r"""
-import os, sys
+import os, sys, tty
+tty.setraw(0)  # or the terminal would echo the answer to what looks like a query
 for piece in (b"a\x1b", b"[>1ub\x1b]2;tit", b"le\x07c\x1bP+q\x1b\\d\x1b[?1$p", b"\x1b\x1b[1me\x1b[<u", b"\x1b[?2026hf"):
     os.write(1, piece)
 os.write(1, b"\x1b[?2026l")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 
@@ -43,6 +44,8 @@ def run(target: str | None, options: ExplorerOptions | None = None) -> int:
     """
     # Textual paints at most this often; its default of 60 adds up to 16 ms to every key.
     os.environ.setdefault("TEXTUAL_FPS", "240")
+    # No collection while modules and widgets are made, none of which is garbage; the app goes on with it (tui.py).
+    gc.disable()
     from app.tui import PagelensApp
     from pagemap.live import LiveProcess
     from pagemap.policies import DEFAULT_POLICY, make_policy

@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 
 THEMES = {"dark": "textual-dark", "light": "textual-light"}
 
+_CALM_SECONDS = 1.0
+
+
+def _settle_memory() -> None:
+    """Collect once, and keep later collections, which stall, from walking all of Textual."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
 
 class PagelensApp(App[int]):
     """The explorer.
@@ -75,9 +84,8 @@ class PagelensApp(App[int]):
         self._apply_theme()
 
     def on_ready(self) -> None:
-        """The first frame is out: a full collection now keeps later ones, which stall, from walking all of Textual."""
-        gc.collect()
-        gc.freeze()
+        """The first frame is out; when things have calmed down, memory is put in order."""
+        self.set_timer(_CALM_SECONDS, _settle_memory)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual answers NO_COLOR with shades of grey; what was asked for is the terminal's own colours."""

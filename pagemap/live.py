@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pagemap.source import Identity, Reading
     from pagemap.state import Visibility
 
-_MAPS_CHUNK: Final = 1 << 20
+_MAPS_CHUNK: Final = 1 << 14
+"""Bytes asked for at once; the kernel gives a page of text a read, so more would only cost memory."""
 
 
 class LiveProcess:

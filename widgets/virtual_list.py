@@ -309,14 +309,14 @@ class VirtualList(LineWidget, can_focus=True):
             return Strip(Segment.apply_style(heading, post_style=style))
         row = self._top + y - 1
         if row < self._row_count:
-            strip = Strip(self.row_segments(row, inner)).adjust_cell_length(inner, self.rich_style)
+            strip = Strip(self.row_segments(row, inner)).adjust_cell_length(inner, self.base_style)
             if row == self._cursor:
                 cursor = self.shade("list--cursor-focus" if self.has_focus else "list--cursor")
                 strip = Strip(Segment.apply_style(strip, post_style=cursor))
         elif not self._row_count and y == 1:
             strip = Strip([Segment(fit(" " + self.empty_text, inner), self.component("list--empty"))])
         else:
-            strip = Strip.blank(inner, self.rich_style)
+            strip = Strip.blank(inner, self.base_style)
         return Strip([*strip, self._scrollbar(y - 1)])
 
     def _scrollbar(self, line: int) -> Segment:

@@ -74,6 +74,7 @@ class BrowsingScreen(Screen[object]):
         self._cache: CacheModel | None = None
         self._polling = False
         self._cursor_address: int | None = None
+        self._cache_due = False
         self._shadow_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -154,7 +155,7 @@ class BrowsingScreen(Screen[object]):
         self.query_one(VmaPane).set_session(session)
         self.query_one(EventsPane).set_session(session)
         pages = self.query_one(PageList)
-        pages.set_model(SessionPages(session, self._show_cache))
+        pages.set_model(SessionPages(session, self._cache_changed))
         pages.focus()
         self._show_status()
 
@@ -214,10 +215,19 @@ class BrowsingScreen(Screen[object]):
 
     # What is shown around the lists.
 
+    def _cache_changed(self) -> None:
+        """Draw the cache panel anew, once, when the key that scrolls has been dealt with to its end."""
+        if not self._cache_due:
+            self._cache_due = True
+            self.query_one(PageList).call_next(self._show_cache)
+
     def _show_cache(self) -> None:
         """Draw the cache panel anew, and what became of the target."""
+        self._cache_due = False
         if self._cache is None or self.session is None:
             return
+        cursor = self.query_one(PageList).cursor
+        self._cursor_address = self.session.space.row(cursor).address if cursor >= 0 else None
         panel = self.query_one(CachePanel)
         panel.show(self._cache.facts(panel.ruler_width, self._cursor_address))
         self.query_one(EventsPane).update_events()
@@ -275,9 +285,9 @@ class BrowsingScreen(Screen[object]):
             self._say(f"{info.pid} {info.name}: {info.reason}" if info is not None and unreadable else "")
         elif isinstance(message.list, PageList) and self.session is not None:
             row = self.session.space.row(message.row)
-            self._cursor_address = row.address
             self.query_one(VmaPane).follow(row.vma)
-            self._show_cache()
+            if row.address != self._cursor_address:
+                self._show_cache()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """On a narrow terminal the process list is wide only while it has the focus."""

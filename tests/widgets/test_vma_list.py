@@ -97,6 +97,7 @@ async def test_headings_sort() -> None:
         await host.click(host.lines[0].index("swap"), 0)
         assert host.take(VmaList.SortBy) == [], "what is counted for visible rows only cannot sort"
         vmas.sorted_by, vmas.descending = "size", True
+        vmas.refresh()
         assert "siz▼" in host.lines[0] or "size▼" in host.lines[0]
 
 

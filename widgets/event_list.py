@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
@@ -55,8 +56,9 @@ class EventList(VirtualList):
             return
         row = None
         if before is not None and events:
-            # The ring moves on below a paused view: the row keeps its event as long as that exists.
-            row = max(0, min(last, self.cursor + before.seq - events[min(self.cursor, last)].seq))
+            # The ring moves on below a paused view: the row keeps its event as long as that exists. Looked up by its
+            # number, for a filter leaves gaps between the numbers.
+            row = min(last, bisect_left(events, before.seq, key=lambda event: event.seq))
         top = None if row is None else row - (self.cursor - self.top)
         self.set_rows(len(events), top=top, cursor=row, reload=True)
 

@@ -88,7 +88,7 @@ class ShadowTable(LineWidget):
 def bar_of(value: int, most: int, width: int) -> str:
     """A bar of `width` cells in eighths of a cell; what is not nothing is at least one eighth."""
     eighths = value * width * 8 // most if most else 0
-    if value:
+    if value and width:
         eighths = max(1, eighths)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)

@@ -288,9 +288,9 @@ class VirtualList(LineWidget, can_focus=True):
 
     def on_resize(self) -> None:
         """The number of visible rows may have changed: the cursor stays visible."""
-        self._set_top(self._top)
-        if self._row_count:
-            self.move_cursor(self._cursor)
+        if self.page_height:
+            # In one step, for every place that the viewport is told of is looked up. Hidden, the list keeps its place.
+            self._set_top(max(min(self._top, self._cursor), self._cursor - self.page_height + 1))
 
     def on_focus(self) -> None:
         """The heading and the cursor show the focus."""

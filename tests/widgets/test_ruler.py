@@ -110,3 +110,63 @@ def test_any_layout_gives_as_many_cells_as_asked_for(
     assert len(whole(maps, held if runs else [], visible, width)) == width
     for one in (*held, None):
         assert len(near(maps, held, [(page(0), page(5))], near_scale(page(3), one, width))) == width
+
+
+@pytest.mark.parametrize(
+    ("windows", "picture"),
+    [
+        # Around the ruler, before it, after it, and up to its very borders.
+        ([(1, -5, 40)], "===================="),
+        ([(1, -5, 8)], "==]─────────────────"),
+        ([(1, -5, 5)], "────────────────────"),
+        ([(1, 20, 5)], "────────────────────"),
+        ([(1, -1, 2), (2, 19, 2)], "]──────────────────["),
+        ([(1, 0, 1), (2, 19, 1)], "▮──────────────────▮"),
+    ],
+)
+def test_near_cuts_windows_at_its_ends(windows: list[tuple[int, int, int]], picture: str) -> None:
+    held = [window(*w) for w in windows]
+    assert drawn(near(space((-10, 40)), held, [], SCALE)) == picture
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "picture"),
+    [(-9, -5, "─" * 20), (20, 30, "─" * 20), (-3, 0, "┿" + "─" * 19), (19, 25, "─" * 19 + "┿"), (-3, 30, "┿" * 20)],
+)
+def test_near_cuts_what_is_visible_at_its_ends(low: int, high: int, picture: str) -> None:
+    assert drawn(near(space((-10, 40)), [], [(page(low), page(high))], SCALE)) == picture
+
+
+def test_near_with_more_pages_a_cell() -> None:
+    # 4 pages a cell: a cell is mapped, used or held if any of its pages is.
+    scale = Scale(BASE, 4 * PAGE_SIZE, 10)
+    held = window(1, 6, 23, used=False)
+    held.use(page(15), page(16))
+    cells = near(space((0, 1), (7, 30)), [held], [(page(14), page(14))], scale)
+    assert drawn(cells) == "─[-╪---]  "
+    assert drawn(near(space((0, 1), (7, 30)), [held], [], scale)) == "─[-=---]  "
+
+
+def test_near_where_nothing_is_mapped_is_blank() -> None:
+    assert drawn(near(space(), [], [], SCALE)) == " " * 20
+
+
+def test_whole_of_nothing_is_blank() -> None:
+    cells = whole(space(), [], (0, -1), 20)
+    assert len(cells) == 20
+    assert all(cell.window is None for cell in cells)
+
+
+@pytest.mark.parametrize("width", [1, 74, 250])
+def test_an_address_space_as_large_as_can_be(width: int) -> None:
+    top = 1 << 56
+    maps = AddressSpace.from_ranges([(PAGE_SIZE, 2 * PAGE_SIZE), (1 << 47, top)])
+    last = Window(9, top - 512 * PAGE_SIZE, blank(512), 0.0, "")
+    cells = whole(maps, [last], (maps.row_count - 20, maps.row_count - 1), width)
+    assert len(cells) == width
+    assert (cells[-1].glyph, cells[-1].window, cells[-1].visible) == ("╪", 9, True)
+    assert [cell.visible for cell in cells].count(True) == 1
+    for address in (PAGE_SIZE, 1 << 47, top - PAGE_SIZE):
+        scale = near_scale(address, last if address >= last.start else None, width)
+        assert scale.start <= address < scale.end
+        assert len(near(maps, [last], [(address, address)], scale)) == width

@@ -60,3 +60,49 @@ def test_fit_gives_exactly_the_cells_asked_for(text: str, width: int, align: str
 )
 def test_fit(text: str, width: int, align: str, fitted: str) -> None:
     assert fit(text, width, align) == fitted
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)))
+def test_clean_keeps_printable_ascii_as_it_is(text: str) -> None:
+    assert clean(text) == text
+
+
+@given(st.characters(categories=["Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"]))
+def test_clean_writes_out_what_it_takes_away(char: str) -> None:
+    safe = clean(f"a{char}b")
+    assert safe[:2] == "a\\"
+    assert safe[-1] == "b"
+    assert safe.isascii()
+    assert safe.isprintable()
+    code = int(safe[3:-1], 16)
+    # A byte that was no UTF-8 is shown as that byte.
+    assert code == (ord(char) - 0xDC00 if 0xDC80 <= ord(char) <= 0xDCFF else ord(char))
+
+
+@given(ANYTHING, ANYTHING)
+def test_clean_looks_at_each_character_alone(one: str, other: str) -> None:
+    assert clean(one + other) == clean(one) + clean(other)
+
+
+CELLS = st.text(st.sampled_from("ab [/]…大한ｱＡ🙂\u0301\u0e33\u20dd\ufe0fé"))
+"""Wide, narrow and without width: marks that go on top of what is before them, also of nothing."""
+
+
+@given(CELLS, st.integers(0, 24), st.sampled_from(["left", "right", "tail"]))
+def test_fit_counts_cells_and_not_characters(text: str, width: int, align: str) -> None:
+    assert cell_len(fit(text, width, align)) == width
+
+
+@given(CELLS, st.integers(1, 24), st.sampled_from(["left", "right", "tail"]))
+def test_fit_pads_what_has_room_and_cuts_nothing_of_it(text: str, width: int, align: str) -> None:
+    fitted = fit(text, width, align)
+    if cell_len(text) <= width:
+        blanks = " " * (width - cell_len(text))
+        assert fitted == (blanks + text if align == "right" else text + blanks)
+    else:
+        assert "…" in fitted
+
+
+@given(st.text("[]/@=$abc", max_size=30))
+def test_brackets_stay_brackets(text: str) -> None:
+    assert fit(clean(text), 30).rstrip() == text

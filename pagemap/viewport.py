@@ -9,7 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pagemap.errors import NotWalkableError, PagelensError, ReadFailedError, TargetGoneError
 from pagemap.vma import PAGE_SIZE
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pagemap.cache import PagemapCache
     from pagemap.vma import AddressSpace
+
+_NOT_WALKABLE: Final = "not walkable"
 
 
 @dataclass(slots=True)
@@ -157,7 +159,9 @@ class Viewport:
             self.error = exc
             for row in rows:
                 if row.word is None and not row.reason:
-                    row.reason = str(exc)
+                    # What pagemap never covers is not what the target's end took away.
+                    beyond = self.space.vma(row.vma).kind == "vsyscall"
+                    row.reason = _NOT_WALKABLE if beyond else str(exc)
 
     def _look_up(self, start: int, end: int, pages: dict[int, PageRow]) -> None:
         try:
@@ -171,7 +175,7 @@ class Viewport:
         except NotWalkableError:
             for address in range(start, end, PAGE_SIZE):
                 if pages[address].word is None:
-                    pages[address].reason = "not walkable"
+                    pages[address].reason = _NOT_WALKABLE
 
     def _note(self, start: int, end: int) -> None:
         if self.looked_up and self.looked_up[-1][1] == start:

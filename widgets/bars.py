@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.message import Message
 from textual.strip import Strip
@@ -38,7 +39,7 @@ class TextBar(LineWidget):
         if y:
             return Strip([])
         right = f" {clean(self.right)} " if self.right else ""
-        return Strip([Segment(fit(" " + clean(self.left), max(0, width - len(right))) + right)])
+        return Strip([Segment(fit(" " + clean(self.left), max(0, width - cell_len(right))) + right)])
 
 
 class Banner(LineWidget):

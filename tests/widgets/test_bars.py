@@ -91,3 +91,62 @@ class TestKeyBar:
                 assert pressed.key == key
             await host.click(60, 0)
             assert host.take(KeyBar.Pressed) == []
+
+    async def test_at_any_width_whole_keys_in_order(self) -> None:
+        bar = KeyBar()
+        parts = [f" {written} {label}" for _, written, label in self.KEYS]
+        async with hosted(bar, (80, 1)) as host:
+            bar.show(self.KEYS)
+            for width in range(14, 50):
+                strip = bar.line_strip(0, width)
+                first = next(n for n in (3, 2, 1, 0) if n == 0 or len("".join(parts[:n] + parts[-2:])) <= width)
+                assert strip.text == "".join(parts[:first] + parts[-2:])
+            await host.settle()
+
+    async def test_where_keys_were_dropped_a_click_still_finds_the_right_one(self) -> None:
+        bar = KeyBar()
+        async with hosted(bar, (31, 1)) as host:
+            bar.show(self.KEYS)
+            await host.settle()
+            assert host.lines[0] == " g go to / filter ? help q quit"
+            # The first and the last cell of each.
+            for key, ends in {"g": (0, 7), "slash": (8, 16), "f1": (17, 23), "q": (24, 30)}.items():
+                for column in ends:
+                    await host.click(column, 0)
+                    (pressed,) = host.take(KeyBar.Pressed)
+                    assert isinstance(pressed, KeyBar.Pressed)
+                    assert pressed.key == key
+
+    async def test_without_keys_nothing_can_be_clicked(self) -> None:
+        bar = KeyBar()
+        async with hosted(bar, (40, 1)) as host:
+            assert host.lines == [""]
+            await host.click(1, 0)
+            assert host.take(KeyBar.Pressed) == []
+            bar.show(self.KEYS[:1])
+            await host.settle()
+            assert host.lines == [" g go to"]
+
+
+@pytest.mark.parametrize(
+    "evil", ["\x1b]0;x\x07", "[/]", "[@click=app.quit]x", "\u202e", "\udcff", "大小" * 30, "e\u0301" * 60]
+)
+@pytest.mark.parametrize("width", [1, 8, 40])
+async def test_a_text_bar_keeps_its_width_whatever_it_says(evil: str, width: int) -> None:
+    bar = TextBar()
+    async with hosted(bar, (width, 1)) as host:
+        for left, right in ((evil, ""), (evil, "right"), ("left", evil), (evil, evil)):
+            bar.show(left, right)
+            await host.settle()
+            (strip,) = bar.render_lines(bar.size.region)
+            assert strip.cell_length == width
+            assert not {"\x1b", "\x07", "\u202e", "\udcff"} & set(strip.text)
+
+
+async def test_a_wide_text_at_the_right_stays_whole() -> None:
+    bar = TextBar()
+    async with hosted(bar, (20, 1)) as host:
+        bar.show("left", "大小大小")
+        await host.settle()
+        assert host.lines[0].endswith("大小大小")
+        assert host.lines[0].startswith(" left")
